@@ -1,0 +1,139 @@
+"""Raw item content in the cache: encoded image bytes, title and text by item id."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from .builds import BuildState, load_state, run_build
+from .content_report import UNKNOWN_TEXT, ContentReport, make_report
+from .errors import CacheError
+from .raw_folder import BrokenImageError, RawFolder, read_image, read_texts, scan_folder
+from .store import Store
+
+logger = logging.getLogger(__name__)
+
+STATE_KEY, REPORT_FILE = b"content", "content_report.json"
+CHUNK_ITEMS, CHUNK_BYTES = 500, 1 << 26  # a transaction ends at whichever comes first
+
+
+@cache
+def grey_png() -> bytes:
+    """The image that stands in for one that is missing or broken: uniform mid-grey."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (128, 128, 128)).save(file, "PNG", compress_level=0)  # the same bytes with every zlib
+    return file.getvalue()
+
+
+class Content:
+    """The raw content in `store`; complete or absent.
+
+    Attributes:
+        n_items: items of the dataset; ids are 0 to n_items - 1.
+        digest: SHA-256, chained over the stored images, titles and texts in the order of the ids.
+        report: what was missing.
+
+    Raises:
+        CacheError: no content was imported, or not all of it.
+    """
+
+    def __init__(self, store: Store) -> None:
+        state = load_state(store.get(STATE_KEY))
+        if state is None or not state.complete:
+            held = "no item content" if state is None else f"content of {state.n_done} of {state.n_items} items only"
+            raise CacheError(f"{store.path}: the cache holds {held}. Import it from the folder with the raw data.")
+        self.store, self.n_items = store, state.n_items
+        self.digest: str = state.notes["digest"]
+        self.report = ContentReport.from_json(state.notes["report"])
+
+    def image(self, i: int) -> bytes:
+        """The encoded image of item `i`, byte for byte as in its file."""
+        return self._get("image", i)
+
+    def title(self, i: int) -> str:
+        """The title of item `i`, possibly empty."""
+        return self._get("title", i).decode()
+
+    def text(self, i: int) -> str:
+        """The text of item `i`, never empty."""
+        return self._get("text", i).decode()
+
+    def _get(self, kind: str, i: int) -> bytes:
+        if not 0 <= i < self.n_items:
+            raise IndexError(f"item {i}: ids are 0 to {self.n_items - 1}")
+        return self.store.read([_key(kind, i)], bytes)[0]
+
+
+def import_content(store: Store, folder: Path | str, n_items: int, progress: bool = False) -> Content:
+    """Put the raw content of `folder` into `store`, unless it is there and the folder's listing has not changed.
+
+    Every image is decoded once to check it. An interrupted import goes on where it was. What is missing or broken is
+    warned of in one line, and listed in `content_report.json` in the environment's folder.
+
+    Args:
+        store: the dataset's environment.
+        folder: holds `images/<itemID>.*` and `items.jsonl`, or one of them.
+        n_items: items of the dataset.
+        progress: show a progress bar when stderr is a terminal.
+
+    Raises:
+        CacheError: the folder has neither, `items.jsonl` is malformed, or another process imports something else.
+    """
+    folder = Path(folder)
+    raw = scan_folder(folder, n_items)
+    start = BuildState(n_items, {"listing": raw.listing}, notes={"broken_images": {}, "digest": ""})
+    state = load_state(store.get(STATE_KEY))
+    if state is None or not state.complete or not state.continues(start):
+        texts = read_texts(folder / "items.jsonl", n_items)
+        run_build(store, STATE_KEY, start, lambda state: _next_chunk(raw, texts, state), "content", progress)
+    content = Content(store)
+    content.report.write(store.path / REPORT_FILE)
+    if not content.report.clean:
+        logger.warning("%s: %s. Details: %s", folder, content.report, store.path / REPORT_FILE)
+    return content
+
+
+def _next_chunk(
+    raw: RawFolder, texts: dict[int, tuple[str, str]], state: BuildState
+) -> tuple[BuildState, dict[bytes, bytes]]:
+    entries: dict[bytes, bytes] = {}
+    broken, digest = dict(state.notes["broken_images"]), state.notes["digest"]
+    item, nbytes = state.n_done, 0
+    while item < min(state.n_items, state.n_done + CHUNK_ITEMS) and nbytes < CHUNK_BYTES:
+        image = None
+        if item in raw.images:
+            try:
+                image = read_image(raw.images[item])
+            except BrokenImageError as reason:
+                broken[str(item)] = f"{raw.images[item].name}: {reason}"
+        title, text = texts.get(item, ("", ""))
+        values = {
+            "image": image or grey_png(),
+            "title": _utf8(title),
+            "text": _utf8(text or title or UNKNOWN_TEXT),
+        }
+        sha = hashlib.sha256(digest.encode())
+        for kind, value in values.items():
+            entries[_key(kind, item)] = value
+            sha.update(len(value).to_bytes(8, "little") + value)
+        digest = sha.hexdigest()
+        nbytes += len(values["image"])
+        item += 1
+    notes = {"broken_images": broken, "digest": digest}
+    if item == state.n_items:
+        notes["report"] = make_report(raw, texts, broken, state.n_items).to_json()
+    return replace(state, n_done=item, notes=notes), entries
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode(errors="replace")  # JSON may hold half a surrogate pair, UTF-8 cannot
+
+
+def _key(kind: str, item: int) -> bytes:
+    return f"content/{kind}/{item:08d}".encode()

@@ -1,0 +1,143 @@
+"""A dataset folder with raw item content: `images/<itemID>.<suffix>` and `items.jsonl`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from .errors import CacheError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")  # of several files for an item, the first in this order
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+
+
+class BrokenImageError(Exception):
+    """An image file cannot be used; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class RawFolder:
+    """What stands in the folder.
+
+    Attributes:
+        images: the image file of each item that has one.
+        ambiguous: the names of all files of each item that has several; the first is used.
+        unused: names in `images/` that are no `<itemID>.<suffix>` with an id of the dataset.
+        listing: SHA-256 over names, sizes and modification times.
+    """
+
+    images: dict[int, Path]
+    ambiguous: dict[int, list[str]]
+    unused: list[str]
+    listing: str
+
+
+def scan_folder(folder: Path, n_items: int) -> RawFolder:
+    """List the raw content in `folder`, opening no file.
+
+    Raises:
+        CacheError: there is neither `images/` nor `items.jsonl`, or the folder cannot be read.
+    """
+    images_folder, items_file = folder / "images", folder / "items.jsonl"
+    if not images_folder.is_dir() and not items_file.is_file():
+        raise CacheError(
+            f"{folder}: raw item images and texts are needed, and there is neither images/ nor items.jsonl here. Files "
+            "of ready-made features (image_feat.npy, text_feat.npy) cannot stand in for them. Expected:\n"
+            f"  images/<itemID>.jpg    an image an item ({' '.join(SUFFIXES)})\n"
+            '  items.jsonl            an object a line: {"itemID": 0, "title": "a name", "text": "a description"}\n'
+            f"with the itemIDs of the interaction file, 0 to {n_items - 1}. One of the two may be left out."
+        )
+    item_ids = {str(item): item for item in range(n_items)}
+    files: list[tuple[str, os.stat_result]] = []
+    names: dict[int, list[str]] = {}
+    unused: list[str] = []
+    try:
+        if items_file.is_file():
+            files.append((items_file.name, items_file.stat()))
+        for entry in os.scandir(images_folder) if images_folder.is_dir() else ():
+            stem, suffix = os.path.splitext(entry.name)
+            if stem in item_ids and suffix.lower() in SUFFIXES and entry.is_file():
+                names.setdefault(item_ids[stem], []).append(entry.name)
+                files.append((entry.name, entry.stat()))
+            else:
+                unused.append(entry.name)
+    except OSError as error:
+        raise CacheError(f"{folder}: the raw content cannot be read: {error}") from error
+    for several in names.values():
+        several.sort(key=lambda name: (SUFFIXES.index(os.path.splitext(name)[1].lower()), name))
+    listing = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)
+    return RawFolder(
+        images={item: images_folder / several[0] for item, several in sorted(names.items())},
+        ambiguous={item: several for item, several in sorted(names.items()) if len(several) > 1},
+        unused=sorted(unused),
+        listing=hashlib.sha256(repr(listing).encode()).hexdigest(),
+    )
+
+
+def read_image(path: Path) -> bytes:
+    """The bytes of an image file, after decoding them once to see that they are good.
+
+    Raises:
+        BrokenImageError: a link out of the dataset folder, unreadable, no image, truncated, or over Pillow's limit
+            against decompression bombs (`Image.MAX_IMAGE_PIXELS`).
+    """
+    if path.is_symlink():
+        roots = path.parent.resolve(), path.parent.parent.resolve()
+        if not any(path.resolve().is_relative_to(root) for root in roots):
+            raise BrokenImageError("a link that leaves the dataset folder")
+    try:
+        data = path.read_bytes()
+        with warnings.catch_warnings():
+            # Pillow warns above its limit and refuses above twice the limit; here both are refused.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                image.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise BrokenImageError(f"no {', '.join(FORMATS)} image") from error
+    except Exception as error:  # Pillow's decoders raise errors of many kinds
+        raise BrokenImageError(f"{type(error).__name__}: {error}") from error
+    return data
+
+
+def read_texts(path: Path, n_items: int) -> dict[int, tuple[str, str]]:
+    """Title and text of each item in an `items.jsonl`, stripped, empty where absent or null; no file, no texts.
+
+    Raises:
+        CacheError: a line is no JSON object, its itemID is missing, out of range or was there before, or its title or
+            text is no string. The message names file and line.
+    """
+    texts: dict[int, tuple[str, str]] = {}
+    lines: dict[int, int] = {}
+    if not path.is_file():
+        return texts
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            where = f"{path}, line {number}"
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise CacheError(f"{where}: not JSON ({error}). Each line must be one JSON object in UTF-8.") from error
+            if not isinstance(row, dict) or "itemID" not in row:
+                raise CacheError(
+                    f'{where}: no "itemID". Each line must be like {{"itemID": 0, "title": "", "text": ""}}.'
+                )
+            item = row["itemID"]
+            if type(item) is not int or not 0 <= item < n_items:
+                raise CacheError(f'{where}: "itemID" is {item!r}; allowed are the whole numbers 0 to {n_items - 1}.')
+            if item in lines:
+                raise CacheError(f'{where}: "itemID" {item} was already on line {lines[item]}. Keep one line an item.')
+            for key in ("title", "text"):
+                if not isinstance(row.get(key), str | None):
+                    raise CacheError(f'{where}: "{key}" must be a string or null, not {type(row[key]).__name__}.')
+            lines[item] = number
+            texts[item] = (row.get("title") or "").strip(), (row.get("text") or "").strip()
+    return texts

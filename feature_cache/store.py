@@ -1,0 +1,184 @@
+"""One LMDB environment on disk: opened lazily, once a process, with short transactions and a map that grows."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from .errors import CacheError
+
+T = TypeVar("T")
+
+INITIAL_MAP_SIZE = 1 << 26  # bytes; doubled on demand, the file itself stays as small as its content
+SCHEMA_KEY, SCHEMA = b"schema", b"feature_cache 1"
+
+# The environments of this process: LMDB allows one a path, and none may cross a fork. The lock is held throughout each
+# transaction, because a map must not grow, or an environment close, under a transaction of another thread.
+_environments: dict[Path, tuple[lmdb.Environment, bool]] = {}  # path -> (environment, writable)
+_lock = threading.Lock()
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    while _environments:
+        _environments.popitem()[1][0].close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class Store:
+    """Bytes by key in the LMDB environment at `path` (a folder, made by the first write).
+
+    Holds nothing but the path, so it can be pickled and used on both sides of a fork. Readers open the environment
+    read-only; the first write of a process reopens it for writing. Any number of processes may read while one writes.
+
+    Raises (every method):
+        CacheError: the folder is no environment of this package, or cannot be opened, locked, read or written.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).resolve()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of `key`, or None."""
+        with self._transaction() as txn:
+            value = txn and txn.get(key)
+            return None if value is None else bytes(value)
+
+    def read(self, keys: Iterable[bytes], decode: Callable[[memoryview], T]) -> list[T]:
+        """`decode(value)` for every key, in one read transaction; `decode` copies what it keeps of the mapped memory.
+
+        Raises:
+            CacheError: a key is absent.
+        """
+        with self._transaction() as txn:
+            out = []
+            for key in keys:
+                value = txn and txn.get(key)
+                if value is None:
+                    raise CacheError(f"{self.path}: the cache holds no entry {key.decode()!r}")
+                out.append(decode(value))
+            return out
+
+    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """All entries whose key starts with `prefix`, sorted by key."""
+        found: list[tuple[bytes, bytes]] = []
+        with self._transaction() as txn:
+            if txn is None or not (cursor := txn.cursor()).set_range(prefix):
+                return found
+            for key, value in cursor:
+                if not bytes(key).startswith(prefix):
+                    break
+                found.append((bytes(key), bytes(value)))
+        return found
+
+    def commit(self, state_key: bytes, old: bytes | None, new: bytes, entries: Mapping[bytes, bytes]) -> bool:
+        """One step of a resumable build: `entries` and the build's state record, in one transaction.
+
+        Nothing is written, and False returned, when the record is no longer `old`: another process was faster.
+        """
+        map_full = False
+        while True:
+            try:
+                with self._transaction(write=True, grow=map_full) as txn:
+                    current = txn.get(state_key)
+                    if (None if current is None else bytes(current)) != old:
+                        return False
+                    txn.cursor().putmulti(entries.items())
+                    txn.put(state_key, new)
+                return True
+            except lmdb.MapFullError:  # the transaction is gone as a whole: do it again in a larger map
+                map_full = True
+
+    def close(self) -> None:
+        """Close this process's environment; the next call opens it again."""
+        with _lock:
+            if self.path in _environments:
+                _environments.pop(self.path)[0].close()
+
+    @contextmanager
+    def _transaction(self, write: bool = False, grow: bool = False) -> Iterator[lmdb.Transaction | None]:
+        """A transaction with zero-copy values; None when reading from an environment that nobody has made yet."""
+        with _lock:
+            try:
+                env = self._environment(write)
+                if env is None:
+                    yield None
+                    return
+                if grow:
+                    env.set_mapsize(2 * env.info()["map_size"])
+                try:
+                    txn = env.begin(write=write, buffers=True)
+                except lmdb.MapResizedError:  # another process let the map grow: take its size over
+                    env.set_mapsize(0)
+                    txn = env.begin(write=write, buffers=True)
+                with txn:
+                    yield txn
+            except lmdb.MapFullError:
+                raise
+            except (lmdb.Error, OSError) as error:
+                raise CacheError(
+                    f"{self.path}: the feature cache cannot be {'written' if write else 'read'}: {error}. Check the "
+                    "permissions, the free space and that the file system is local (LMDB needs memory maps and locks), "
+                    "or delete this folder if it is damaged: its content can be built again."
+                ) from error
+
+    def _environment(self, write: bool) -> lmdb.Environment | None:
+        env, writable = _environments.get(self.path, (None, False))
+        if env is not None and (writable or not write):
+            return env
+        if not self._on_disk() and not write:
+            return None
+        if env is not None:
+            _environments.pop(self.path)[0].close()
+        if write:
+            self.path.mkdir(parents=True, exist_ok=True)
+        lock_file = self.path / "lock.mdb"
+        env = lmdb.open(
+            str(self.path),
+            map_size=INITIAL_MAP_SIZE,
+            readonly=not write,
+            # A reader who may not write the lock file (read-only medium, another user's cache) goes without.
+            lock=write or os.access(lock_file if lock_file.exists() else self.path, os.W_OK),
+            max_readers=1024,
+            max_spare_txns=0,  # a kept transaction would hold a reader slot across a fork
+        )
+        try:
+            self._check_schema(env, write)
+        except BaseException:
+            env.close()
+            raise
+        _environments[self.path] = env, write
+        return env
+
+    def _check_schema(self, env: lmdb.Environment, write: bool) -> None:
+        with env.begin(write=write) as txn:
+            found = txn.get(SCHEMA_KEY)
+            if found is None and txn.stat()["entries"] == 0:
+                if write:
+                    txn.put(SCHEMA_KEY, SCHEMA)
+            elif found != SCHEMA:
+                raise CacheError(
+                    f"{self.path}: this LMDB environment is not of this version of the cache ({SCHEMA.decode()}). "
+                    "Name another folder, or delete this one: its content can be built again."
+                )
+
+    def _on_disk(self) -> bool:
+        if (self.path / "data.mdb").is_file():
+            return True
+        if self.path.exists() and (not self.path.is_dir() or any(p.name != "lock.mdb" for p in self.path.iterdir())):
+            raise CacheError(
+                f"{self.path}: not a feature cache (there is no data.mdb in it). Name a new or empty folder."
+            )
+        return False

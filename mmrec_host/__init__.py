@@ -1,0 +1,1 @@
+"""The embedded host: an MMRec-compatible toolkit."""

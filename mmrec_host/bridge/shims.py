@@ -1,0 +1,107 @@
+"""Import-time names that MMRec (written for numpy 1.21, scipy 1.7, torch 1.11) expects and today's libraries lack."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+STUBS = ("torchvision", "lmdb", "PIL", "matplotlib")  # imported by MMRec's trainer and dataset, never used in a run
+_MISSING = object()
+
+
+class Absent:
+    """Stands for a name of a library that is not installed: may be imported and passed about, not called."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Absent:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        return Absent(f"{self._name}.{attribute}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """`ImportError` naming the library."""
+        raise ImportError(f"{self._name} is called, but {self._name.partition('.')[0]} is not installed")
+
+
+def scatter_add(src: Tensor, index: Tensor, dim: int = -1, dim_size: int | None = None) -> Tensor:
+    """Sum the slices of `src` along `dim` that share an entry of `index` [src.shape[dim]], as torch_scatter does."""
+    size = list(src.shape)
+    size[dim] = int(index.max()) + 1 if dim_size is None else dim_size
+    return src.new_zeros(size).index_add(dim, index, src)
+
+
+class ShimFinder(MetaPathFinder, Loader):
+    """Last on `sys.meta_path`, so it serves only what is not installed, and `models.common` for `common` (LayerGCN)."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A spec for the names that are served, asked for after all other finders."""
+        served = name.partition(".")[0] in STUBS or name == "torch_scatter" or f"{name}.".startswith("models.common.")
+        return ModuleSpec(name, self, is_package=True) if served else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The stand-in; `made` keeps its name, to take it out of `sys.modules` again."""
+        self.made.append(spec.name)
+        module = ModuleType(spec.name)
+        if spec.name == "torch_scatter":
+            module.scatter_add = module.scatter = scatter_add
+        elif spec.name.startswith("models."):
+            target = importlib.import_module(spec.name.removeprefix("models."))
+            module.__dict__.update({k: v for k, v in vars(target).items() if not k.startswith("__")})
+        else:
+            module.__getattr__ = Absent(spec.name).__getattr__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run: `create_module` made it whole."""
+
+
+def _update(self: sp.dok_matrix, data: dict[tuple[int, int], float]) -> None:
+    self._dict.update(data)
+
+
+@contextmanager
+def mmrec_shims() -> Iterator[None]:
+    """While inside, MMRec's modules import and run on today's numpy, scipy and torch, and without a GPU.
+
+    Only missing names are added: `numpy.float`, `dok_matrix._update`, `torch_scatter`, `models.common`, and import-only
+    stubs for libraries that are not installed. Without CUDA, `Tensor.cuda` returns the tensor itself. All of it is
+    taken away on leaving.
+    """
+    added: list[tuple[Any, str, Any]] = []
+    if not hasattr(np, "float"):
+        added.append((np, "float", float))
+    if not hasattr(sp.dok_matrix, "_update"):
+        added.append((sp.dok_matrix, "_update", _update))
+    if not torch.cuda.is_available():
+        added.append((Tensor, "cuda", lambda self, *args, **kwargs: self))
+    before = [vars(owner).get(name, _MISSING) for owner, name, _ in added]
+    finder = ShimFinder()
+    for owner, name, value in added:
+        setattr(owner, name, value)
+    sys.meta_path.append(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in finder.made:
+            sys.modules.pop(name, None)
+        for (owner, name, _), value in zip(added, before, strict=True):
+            delattr(owner, name) if value is _MISSING else setattr(owner, name, value)

@@ -1,0 +1,93 @@
+"""The command line: `python main.py -m MODEL -d DATASET`, which is `ptmrec run`, and the other subcommands of `ptmrec`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
+
+from .errors import ConfigError
+from .registry import Registry
+
+
+class Command(Protocol):
+    """A subcommand; packages add theirs in the entry-point group `mmrec.commands`."""
+
+    help: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the returned number is the exit code."""
+
+
+COMMANDS = Registry("command", group="mmrec.commands")
+
+
+def build_parser(prog: str) -> argparse.ArgumentParser:
+    """The parser with all subcommands, the installed packages' among them."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Multimodal recommendation with tuned encoders. Without a subcommand, `run` is meant: "
+        f"`{prog} -m PTMRec -d mini` trains PTMRec on the embedded dataset.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS.names():
+        try:
+            command: Command = COMMANDS.get(name)()
+        except ConfigError as error:  # somebody's broken package must not take the other commands away
+            print(f"warning: {error}", file=sys.stderr)
+            continue
+        sub = subparsers.add_parser(
+            name, help=command.help, description=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        verbosity = sub.add_mutually_exclusive_group()
+        verbosity.add_argument("-v", "--verbose", action="store_true", help="log every epoch")
+        verbosity.add_argument("-q", "--quiet", action="store_true", help="only warnings and results; no progress bars")
+        command.configure(sub)
+        sub.set_defaults(handler=command)
+    return parser
+
+
+def start_logging(args: argparse.Namespace) -> None:
+    """Log to stderr, above progress bars; our own packages at the level that -v or -q asks for."""
+    handler = TqdmLoggingHandler()
+    handler.stream = sys.stderr
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
+    for package in ("mmrec_host", "feature_cache", "ptmrec_plugin"):
+        logging.getLogger(package).setLevel(level)
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
+    """Run the command line; 0 is success, 1 a failed run, 2 something that the user can mend."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    named = next((word for word in argv if word in COMMANDS), None) if argv else None
+    if argv and argv[0] not in ("-h", "--help") and argv[0] != named:
+        argv.insert(0, "run")
+    try:
+        args = build_parser(prog).parse_args(argv)
+        start_logging(args)
+        return args.handler.run(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        return report(error)
+
+
+def report(error: Exception) -> int:
+    """Print an error that is a message for the user and return its exit code; any other error is raised."""
+    code: Any = getattr(error, "exit_code", None)
+    if code is None:
+        raise error
+    print(f"error: {error}", file=sys.stderr)
+    return code

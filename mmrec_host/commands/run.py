@@ -1,0 +1,103 @@
+"""`ptmrec run`: train models on a dataset and print one table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..cli import report
+from ..config import MACHINE_KEYS, Config, known_keys, load_config, parse_overrides
+from ..errors import ConfigError
+from ..models.base import MODELS
+from ..plugins import load_plugin
+from ..quick_start import run
+from ..reporting.render import render
+from ..reporting.tables import results_table
+from ..training.search import grid_search
+from . import dry_run
+
+# Shared by all runs of a table, or without influence on a result.
+UNLABELLED = MACHINE_KEYS | {"cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}
+EXAMPLES = """examples:
+  -m PTMRec -d mini                                       one model on the embedded dataset
+  -m PTMRec VBPR LATTICE FREEDOM LightGCN -d mini --seeds 3   five models, one table
+  -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
+  -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
+  -m PTMRec -d mini --dry-run                             what would run, and what it would cost
+"""
+
+
+class RunCommand:
+    """Train models on a dataset and print one table."""
+
+    help = "train models on a dataset and print one results table"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        parser.epilog = EXAMPLES
+        parser.add_argument("-m", "--model", nargs="+", required=True, metavar="MODEL", help="see `ptmrec list models`")
+        parser.add_argument("-d", "--dataset", required=True, help="see `ptmrec list datasets`")
+        parser.add_argument("--seeds", type=int, default=1, metavar="N", help="so many seeds, counted from the key `seed`")
+        parser.add_argument("--config", type=Path, action="append", default=[], metavar="FILE", help="YAML file of keys to override")
+        parser.add_argument("--plugin", type=Path, action="append", default=[], metavar="FILE", help="Python file that registers a model or variant")
+        parser.add_argument("--search", action="store_true", help="try the grid under `search` in each model's YAML, by the validation split alone")
+        parser.add_argument("--dry-run", action="store_true", help="print configuration, data counts and estimated cost; train nothing")
+        parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the YAML files; Model.key=value for one model")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Train what is asked for; a failed run does not stop the others."""
+        args.model, args.overrides = _split_overrides(args.model, args.overrides)
+        for path in args.plugin:
+            load_plugin(path)
+        if args.seeds < 1:
+            raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
+        configs = resolve(args)
+        for config in configs:
+            config["progress"] = not args.quiet
+        if args.dry_run:
+            for config in configs:
+                print(dry_run.describe(config))
+            return 0
+        if args.search:
+            for config in configs:
+                print(grid_search(config))
+            return 0
+        return train_all(configs, args.seeds)
+
+
+def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
+    """`-m A B key=value` gives argparse one list: what has an equals sign is an override."""
+    return [m for m in models if "=" not in m], [m for m in models if "=" in m] + overrides
+
+
+def resolve(args: argparse.Namespace) -> list[Config]:
+    """One configuration a model; a key may be unknown to some of the models but not to all."""
+    for name in args.model:
+        MODELS.get(name)
+    parsed = parse_overrides(args.overrides, args.model)
+    changes = {name: {**parsed[None], **parsed.get(name, {})} for name in args.model}
+    known = set().union(*(known_keys(name, args.dataset, changes[name], args.config) for name in args.model))
+    return [
+        load_config(name, args.dataset, overrides=changes[name], files=args.config, elsewhere=known) for name in args.model
+    ]
+
+
+def label_of(config: Config) -> str:
+    """How the table names a run: the model, and what the command line changed that tells it from the others."""
+    changed = " ".join(f"{k}={v}" for k, v in sorted(config.overrides.items()) if k not in UNLABELLED)
+    return f"{config['model']} {changed}".strip()
+
+
+def train_all(configs: list[Config], n_seeds: int) -> int:
+    """Run every model under every seed on the same split and features, then print their table."""
+    records, failed = [], 0
+    for config in configs:
+        for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
+            try:
+                records.append(run(config.replaced(seed=seed), label=label_of(config)).record)
+            except Exception as error:
+                report(error)  # raises what is no message for the user
+                failed += 1
+    for table in results_table(records):
+        print(render(table, "text"))
+    return 2 if failed and not records else 1 if failed else 0

@@ -1,0 +1,1 @@
+"""Interactions, splits, negative sampling, loaders and feature sources."""

@@ -1,0 +1,77 @@
+"""A dataset folder: found, made if a maker can make it, and read."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..registry import Registry
+from .features import Features, load_features
+from .interactions import Interactions, read_interactions
+from .loader import TrainLoader
+from .splits import Splits, make_splits
+
+log = logging.getLogger(__name__)
+MAKERS = Registry("dataset maker", group="mmrec.datasets")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Interactions and splits of one dataset under one protocol."""
+
+    name: str
+    folder: Path
+    interactions: Interactions
+    splits: Splits
+
+    def features(self, config: Any) -> Features:
+        """Item features for the model that `config` configures; none for a model that reads none."""
+        if config["is_multimodal_model"] is False:
+            return Features()
+        return load_features(config, self.folder, self.interactions.n_items)
+
+    def train_loader(self, config: Any, features: Features) -> TrainLoader:
+        """The training loader of one model."""
+        data = self.interactions
+        return TrainLoader(config, self.splits.train_users, self.splits.train_items, data.n_users, data.n_items, features)
+
+    def counts(self) -> dict[str, int]:
+        """How many users, items and rows there are."""
+        data, splits = self.interactions, self.splits
+        return {
+            "users": data.n_users,
+            "items": data.n_items,
+            "train": len(splits.train_users),
+            "valid": len(splits.valid.positives.values),
+            "test": len(splits.test.positives.values),
+        }
+
+
+def dataset_folder(config: Any) -> Path:
+    """The folder of a dataset; made first, if it is missing and the `dataset_maker` key names who can make it.
+
+    Raises:
+        DataError: there is no such folder and no maker.
+    """
+    folder = Path(config["data_path"]) / config["dataset"]
+    if not folder.is_dir() and config["dataset_maker"]:
+        log.info("%s is not there yet: making it (dataset_maker=%s)", folder, config["dataset_maker"])
+        MAKERS.get(config["dataset_maker"])(folder, config)
+    if not folder.is_dir():
+        raise DataError(
+            f"dataset {config['dataset']!r}: there is no folder {folder}. It must hold {config['dataset']}.inter in MMRec's layout "
+            f"(userID, itemID, x_label, tab-separated) and, for PTMRec, images/<itemID>.* and items.jsonl. If it lies elsewhere, "
+            f"say data_path=FOLDER; `-d mini` needs no data: it is generated."
+        )
+    return folder
+
+
+def load_dataset(config: Any) -> Dataset:
+    """Read the dataset that `config` names."""
+    folder = dataset_folder(config)
+    path = folder / (config["inter_file_name"] or f"{config['dataset']}.inter")
+    interactions = read_interactions(path, config)
+    return Dataset(config["dataset"], folder, interactions, make_splits(interactions, config))

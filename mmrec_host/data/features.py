@@ -1,0 +1,97 @@
+"""Where item features come from: a registry of sources, the `.npy` files of MMRec among them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+from ..registry import Registry
+
+FEATURES = Registry("feature source", group="mmrec.features")
+MODALITIES = {"v": "image", "t": "text"}
+
+
+@dataclass(frozen=True)
+class Features:
+    """Frozen item features.
+
+    Attributes:
+        v, t: float32 [n_items, d] of image and text, or None where a modality is absent.
+        fingerprint: names the source and the content, so that what is derived from features can be told apart.
+    """
+
+    v: Tensor | None = None
+    t: Tensor | None = None
+    fingerprint: str = "none"
+
+    def tables(self) -> dict[str, Tensor]:
+        """The modalities that are there."""
+        return {m: x for m in MODALITIES if (x := getattr(self, m)) is not None}
+
+    def to(self, device: torch.device) -> Features:
+        """The same features on a device."""
+        return replace(self, **{m: x.to(device) for m, x in self.tables().items()})
+
+
+@FEATURES.register("files")
+def file_features(config: Any, folder: Path, n_items: int) -> Features:
+    """MMRec's image_feat.npy and text_feat.npy in the dataset folder, as they are."""
+    names = {"v": config["vision_feature_file"], "t": config["text_feature_file"]}
+    tables: dict[str, Tensor] = {}
+    sha = hashlib.sha256()
+    for modality in wanted_modalities(config):
+        path = folder / str(names[modality])
+        try:
+            array = np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            raise DataError(
+                f"{path}: there is no such file. features=files needs it; with one modality only, say modalities=[t] or "
+                f"modalities=[v]; raw images and texts are encoded with features=encoder."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: is no array that can be read safely: {error}.") from error
+        tables[modality] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        sha.update(modality.encode() + tables[modality].numpy().tobytes())
+    return Features(**tables, fingerprint=f"files:{sha.hexdigest()[:16]}")
+
+
+def wanted_modalities(config: Any) -> list[str]:
+    """The modalities that the `modalities` key asks for."""
+    wanted = config["modalities"]
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    if not wanted or set(wanted) - set(MODALITIES):
+        raise ConfigError(f"modalities={config['modalities']!r}: must be a list of v (image) and t (text).")
+    return list(dict.fromkeys(wanted))
+
+
+def load_features(config: Any, folder: Path, n_items: int) -> Features:
+    """Features of the source that the `features` key names, checked against the items.
+
+    `shuffle_features` permutes the rows with the run's seed: the control that tells content from mere parameters.
+
+    Raises:
+        DataError: a table with the wrong shape, or with a NaN or infinite entry.
+    """
+    features: Features = FEATURES.get(config["features"])(config, folder, n_items)
+    for modality, table in features.tables().items():
+        name = f"{MODALITIES[modality]} features of {folder.name} (features={config['features']})"
+        if table.ndim != 2 or len(table) != n_items:
+            raise DataError(
+                f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d]. Row i must be item i; make the "
+                f"features anew for this dataset."
+            )
+        bad = torch.nonzero(~torch.isfinite(table).all(1)).flatten()
+        if len(bad):
+            raise DataError(f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}.")
+    if config["shuffle_features"]:
+        order = torch.randperm(n_items, generator=torch.Generator().manual_seed(int(config["seed"])))
+        shuffled = {m: table[order] for m, table in features.tables().items()}
+        features = replace(features, **shuffled, fingerprint=f"{features.fingerprint}:shuffled{config['seed']}")
+    return features.to(config["device"])

@@ -1,0 +1,57 @@
+"""Rows of different lengths in two flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """`values[indptr[i]:indptr[i + 1]]` is row i.
+
+    Attributes:
+        indptr: int64 [n_rows + 1], starts at 0.
+        values: int64 [n_values].
+    """
+
+    indptr: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def group(cls, keys: np.ndarray, values: np.ndarray, n_rows: int) -> Ragged:
+        """Row k holds the values whose key is k, in their order."""
+        order = np.argsort(keys, kind="stable")
+        indptr = np.zeros(n_rows + 1, np.int64)
+        np.cumsum(np.bincount(keys, minlength=n_rows), out=indptr[1:])
+        return cls(indptr, values[order].astype(np.int64, copy=False))
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [n_rows]."""
+        return np.diff(self.indptr)
+
+    def row(self, i: int) -> np.ndarray:
+        """Values of row i."""
+        return self.values[self.indptr[i] : self.indptr[i + 1]]
+
+    def slice(self, start: int, stop: int) -> Ragged:
+        """Rows start to stop - 1."""
+        stop = min(stop, len(self))
+        first, last = self.indptr[start], self.indptr[stop]
+        return Ragged(self.indptr[start : stop + 1] - first, self.values[first:last])
+
+    def take(self, rows: np.ndarray) -> Ragged:
+        """The given rows, in the given order."""
+        lengths = self.lengths[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        inside = np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)
+        return Ragged(indptr, self.values[np.repeat(self.indptr[rows], lengths) + inside])
+
+    def row_ids(self) -> np.ndarray:
+        """int64 [n_values]: the row of each value."""
+        return np.repeat(np.arange(len(self)), self.lengths)

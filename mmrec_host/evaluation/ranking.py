@@ -1,0 +1,94 @@
+"""Full ranking: each user's k best items among all items, or among given candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from ..data.splits import EvalSplit
+
+MASKED_SCORE = -1e10
+MEMORY_BLOCK = 512 * 2**20  # bytes of scores at once
+CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is ranked a fifth faster
+
+
+@torch.no_grad()
+def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
+    """Ids of the k best items of each user, best first, int64 [n_users, k].
+
+    The items in `split.mask` are scored -1e10, as in MMRec. What the model needs for all users is computed once, by
+    `prepare_evaluation`; the score block [batch, n_items] is allocated once and used for every batch. A model without
+    `score_users` (MMRec's, which may compute all vectors anew for each batch) is asked by `full_sort_predict`.
+
+    Args:
+        model: in evaluation mode, with `n_items`.
+        split: users, their masked items, and the candidates that are ranked (None: all items).
+        k: length of the rankings.
+        batch_size: users scored at once; fewer are if their score block would be larger than 512 MiB, or 8 MiB on a CPU
+            by `score_users`.
+        device: where the model is.
+
+    Raises:
+        DataError: fewer than k items can be ranked.
+        UserError: a score is NaN.
+    """
+    n_items = model.n_items
+    candidates = None if split.candidates is None else torch.from_numpy(split.candidates).to(device)
+    n_candidates = n_items if candidates is None else len(candidates)
+    if n_candidates < k:
+        kind = "items" if candidates is None else "candidate items"
+        raise DataError(
+            f"{split.name}: {k} places (the largest topk) cannot be filled from {n_candidates} {kind}. "
+            f"Set topk to at most {n_candidates}."
+        )
+    in_cache = device.type == "cpu" and hasattr(model, "score_users")
+    batch_size = max(1, min(batch_size, (CACHE_BLOCK if in_cache else MEMORY_BLOCK) // (4 * n_items)))
+    users = torch.from_numpy(split.users).to(device)
+    ranked = torch.empty(len(users), k, dtype=torch.int64, device=device)
+    scorer = _scorer(model)
+    for start in range(0, len(users), batch_size):
+        batch = users[start : start + batch_size]
+        masked = split.mask.slice(start, start + batch_size)
+        pairs = torch.from_numpy(np.stack([masked.row_ids(), masked.values])).to(device)
+        scores = scorer(batch, pairs)
+        scores[pairs[0], pairs[1]] = max(MASKED_SCORE, torch.finfo(scores.dtype).min)
+        if candidates is not None:
+            scores = scores.index_select(1, candidates)
+        best, columns = torch.topk(scores, k)
+        _refuse_nan(best, batch, model)
+        ranked[start : start + batch_size] = columns if candidates is None else candidates[columns]
+    return ranked.cpu().numpy()
+
+
+def _scorer(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """Function of the users and the masked pairs that returns a writable score block [n_batch_users, n_items]."""
+    if not hasattr(model, "score_users"):
+        return lambda users, pairs: model.full_sort_predict([users, pairs])
+    model.prepare_evaluation()
+    block: Tensor | None = None
+
+    def score(users: Tensor, pairs: Tensor) -> Tensor:
+        nonlocal block
+        scores = model.score_users(users, out=None if block is None else block[: len(users)])
+        block = scores if block is None else block
+        return scores
+
+    return score
+
+
+def _refuse_nan(best: Tensor, users: Tensor, model: nn.Module) -> None:
+    """NaN sorts first in torch.topk, so that the best score tells."""
+    broken = best[:, 0].isnan()
+    if broken.any():
+        raise UserError(
+            f"{type(model).__name__} gives NaN as a score (to {int(broken.sum())} of {len(users)} users in a batch, "
+            f"the first is user {int(users[broken][0])}): its parameters have diverged, or its features hold NaN. "
+            f"Check the features, or lower learning_rate."
+        )

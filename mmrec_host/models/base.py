@@ -1,0 +1,75 @@
+"""The model contract: what the trainer and the evaluator call, with the defaults that most models keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import Registry
+
+MODELS = Registry("model", group="mmrec.models")
+
+
+class Recommender(nn.Module):
+    """A recommender that scores a user and an item by the dot product of their vectors.
+
+    Subclasses write `calculate_loss` and `representations`; a model that scores otherwise overrides `score_users`.
+
+    Args:
+        config: the resolved configuration; a missing key reads as None.
+        dataloader: the training loader, with `n_users`, `n_items`, `features` and `inter_matrix`.
+
+    Attributes:
+        v_feat, t_feat: frozen item features [n_items, d] of image and text, or None.
+    """
+
+    def __init__(self, config: Any, dataloader: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.n_users: int = dataloader.n_users
+        self.n_items: int = dataloader.n_items
+        self.device: torch.device = config["device"]
+        self.v_feat: Tensor | None = dataloader.features.v
+        self.t_feat: Tensor | None = dataloader.features.t
+        self._prepared: tuple[Tensor, Tensor] | None = None
+
+    def pre_epoch_processing(self) -> None:
+        """Called before each training epoch."""
+
+    def post_epoch_processing(self) -> str | None:
+        """Called after each training epoch; a returned text is logged."""
+
+    def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Loss of a batch of (user, positive item, negative item) ids [3, batch]; a tuple is summed, its parts logged."""
+        raise NotImplementedError(f"{type(self).__name__} must define calculate_loss")
+
+    def representations(self) -> tuple[Tensor, Tensor]:
+        """Final user vectors [n_users, d] and item vectors [n_items, d]."""
+        raise NotImplementedError(f"{type(self).__name__} must define representations or score_users")
+
+    def prepare_evaluation(self) -> None:
+        """Compute once what `score_users` needs for the whole evaluation that follows."""
+        self._prepared = self.representations()
+
+    def score_users(self, users: Tensor, out: Tensor | None = None) -> Tensor:
+        """Scores [len(users), n_items] of all items, after `prepare_evaluation`; written into `out` if given."""
+        user_vectors, item_vectors = self._prepared if self._prepared is not None else self.representations()
+        return torch.mm(user_vectors[users], item_vectors.T, out=out)
+
+    def forget_prepared(self) -> None:
+        """Drop what `prepare_evaluation` computed: the parameters have changed."""
+        self._prepared = None
+
+    def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
+        """MMRec's scoring call: scores [n_batch_users, n_items] for the user ids in `interaction[0]`."""
+        self.forget_prepared()
+        return self.score_users(interaction[0])
+
+    def item_id_tables(self) -> list[Tensor]:
+        """Parameters [n_items, d] that are free per item; a cold item is scored with its rows at zero."""
+        return []
+
+    def rebuild_from_features(self) -> None:
+        """Rebuild what was derived from the features at construction (item graphs) after they have changed."""

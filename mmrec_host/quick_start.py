@@ -1,0 +1,133 @@
+"""The Python entry: train one model on one dataset and get the results back."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .config import Config, load_config
+from .data.dataset import Dataset, load_dataset
+from .data.features import Features
+from .errors import ConfigError
+from .evaluation.evaluator import evaluate
+from .models.base import MODELS
+from .reporting.records import RunRecord
+from .training.phases import phases_of
+from .training.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Result:
+    """A finished run.
+
+    Attributes:
+        valid, test: metric@k -> value, at the best epoch by the validation split.
+        model: in its best state, ready to score.
+        record: the run's folder.
+    """
+
+    valid: dict[str, float]
+    test: dict[str, float]
+    model: nn.Module
+    record: RunRecord
+
+
+def quick_start(model: str, dataset: str, config_dict: Mapping[str, Any] | None = None, save_model: bool = True) -> Result:
+    """Train `model` on `dataset` and score the test split once, at the best epoch.
+
+    Args:
+        config_dict: keys that win over the YAML files, as `key=value` does on the command line.
+        save_model: keep the best state in the run folder.
+
+    Raises:
+        UserError: a message that says what is wrong and what to do.
+    """
+    MODELS.get(model)
+    config = load_config(model, dataset, overrides={**(config_dict or {}), "save_model": save_model})
+    return run(config)
+
+
+def resolve_device(config: Config) -> torch.device:
+    """The device that the `device` key names; `auto` is CUDA where there is one."""
+    name = str(config["device"])
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device={name!r}: must be auto, cpu, cuda or cuda:<number>.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device={name}: torch sees no CUDA device here; device=auto takes what there is.")
+    return device
+
+
+def init_seed(seed: int) -> None:
+    """Seed the global random states, which initial weights, dropout and MMRec's models draw from."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def build(config: Config, dataset: Dataset | None = None, features: Features | None = None):
+    """Dataset, training loader and freshly initialised model of a resolved configuration.
+
+    Args:
+        dataset, features: those of an earlier run under the same protocol, so that they are read once.
+    """
+    config["device"] = resolve_device(config)
+    if config["threads"]:
+        torch.set_num_threads(int(config["threads"]))
+    init_seed(int(config["seed"]))
+    dataset = dataset if dataset is not None else load_dataset(config)
+    features = features if features is not None else dataset.features(config)
+    loader = dataset.train_loader(config, features)
+    init_seed(int(config["seed"]))  # the same initial weights, whether features were computed or read
+    model = MODELS.get(config["model"])(config, loader).to(config["device"])
+    return dataset, loader, model
+
+
+def run(config: Config, dataset: Dataset | None = None, features: Features | None = None, label: str | None = None) -> Result:
+    """Train, select, score once and record one model under one seed."""
+    started = time.perf_counter()
+    root = Path(config["run_path"])
+    record = RunRecord.create(root, config["dataset"], label or config["model"], int(config["seed"]))
+    try:
+        dataset, loader, model = build(config, dataset, features)
+        construct = time.perf_counter() - started
+        record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
+        log.info("%s, seed %s: %s", label or config["model"], config["seed"], dataset.counts())
+        trainer = Trainer(model, config, dataset.splits.valid, on_epoch=record.log_epoch)
+        outcome = trainer.fit(phases_of(model, loader, config))
+        test = evaluate(model, dataset.splits.test, config)
+        seconds = {"total": time.perf_counter() - started, "construct": construct, **outcome.seconds}
+        record.finish(outcome, test, seconds, columns=model.columns() if hasattr(model, "columns") else {})
+        if config["save_model"]:
+            record.save_model(outcome.best.state, model)
+            if hasattr(model, "save_extras"):
+                model.save_extras(record.path)
+    except BaseException as error:
+        record.fail(error)
+        raise
+    log.info("run folder: %s", record.path)
+    return Result(outcome.best.valid.means, test.means, model, record)
+
+
+def protocol(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """What must be the same for two runs to stand in one table; what is as usual is not mentioned."""
+    shown: dict[str, Any] = {"dataset": config["dataset"], "eval_mask": config["eval_mask"]}
+    if not config["filter_out_cod_start_users"]:
+        shown["filter_out_cod_start_users"] = False
+    if config["cold_items"]:
+        return shown | {key: config[key] for key in ("cold_items", "cold_seed", "cold_candidates")}
+    return shown | {"split": dataset.splits.digest}

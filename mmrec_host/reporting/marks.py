@@ -1,0 +1,59 @@
+"""Which best values of a results table are significantly better than the second, from the runs' per-user metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..errors import DataError
+from ..evaluation.significance import UserValues, best_against_others
+from .records import RunRecord
+
+ALPHA = 0.05
+DAGGER = "†"
+
+
+def significantly_best(
+    rows: Sequence[Sequence[RunRecord]], means: Mapping[str, Sequence[float | None]]
+) -> tuple[set[str], list[str]]:
+    """Metrics whose best row is significantly better than the second, and notes that say how it was tested.
+
+    Significant: both a paired t-test and a Wilcoxon signed-rank test over users have p < 0.05 after Holm's correction.
+
+    Args:
+        rows: the runs of each row, one a seed.
+        means: metric -> the value of each row.
+    """
+    orders = {}
+    for metric, column in means.items():
+        known = [row for row, value in enumerate(column) if value is not None]
+        if len(known) > 1:
+            orders[metric] = sorted(known, key=lambda row: -column[row])
+    if not orders:
+        return set(), []
+    notes: list[str] = []
+    models = [_user_values(runs, list(orders), notes) for runs in rows]
+    p_values, n_comparisons = best_against_others(models, orders)
+    if not p_values:
+        return set(), [*notes, "Significance was not tested: no best and other were evaluated on the same users."]
+    marked = {metric for metric, p in p_values.items() if max(p.t_test, p.wilcoxon) < ALPHA}
+    users = max(len(model.users) for model in models if model is not None)
+    shown = ", ".join(f"{metric} {_shown(p.t_test)} and {_shown(p.wilcoxon)}" for metric, p in p_values.items())
+    found = f"{DAGGER}: the best is" if marked else "No best is"
+    notes.append(
+        f"{found} significantly better than the second: p < {ALPHA} in both a paired t-test and a Wilcoxon signed-rank "
+        f"test, two-sided, over {users} users with their means over seeds, Holm-corrected over {n_comparisons} "
+        f"comparisons of a best with another. p: {shown}."
+    )
+    return marked, notes
+
+
+def _user_values(runs: Sequence[RunRecord], metrics: Sequence[str], notes: list[str]) -> UserValues | None:
+    try:
+        return UserValues.over_seeds([run.per_user(["users", *metrics]) for run in runs], metrics)
+    except DataError as error:
+        notes.append(f"{runs[0].info['label']} is in no significance test: {error}.")
+        return None
+
+
+def _shown(p: float) -> str:
+    return f"{p:.2g}" if p >= 1e-16 else "<1e-16"

@@ -1,0 +1,178 @@
+"""Results tables from run records: a row a model, mean and standard deviation over seeds, significance."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..registry import nearest
+from .marks import significantly_best
+from .records import RunRecord
+
+DEFAULT_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
+
+
+@dataclass(frozen=True)
+class Column:
+    """`kind` says how values are printed: text, number, metric, parameters (a count) or seconds."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as computed, not rounded; None where there is none.
+
+    Attributes:
+        spread: standard deviation over seeds (n - 1 in the denominator); None for a single seed.
+        best: it is the largest of its column.
+        significant: ... and significantly larger than the second.
+    """
+
+    value: Any
+    spread: float | None = None
+    best: bool = False
+    significant: bool = False
+
+
+@dataclass
+class Table:
+    """Cells under a caption, with notes; `render` prints it."""
+
+    caption: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The runs of one label under one setting, a run a seed."""
+
+    label: str
+    runs: list[RunRecord]
+
+
+def results_table(
+    runs: Sequence[RunRecord], metrics: Sequence[str] | None = None, labels: Sequence[str] = ()
+) -> list[Table]:
+    """One table for each protocol among the finished runs, in order of its first run; empty if no run has finished.
+
+    A label's row holds the runs under its newest settings, the newest of each seed.
+
+    Args:
+        runs: of one dataset, in the order in which labels shall stand.
+        metrics: columns, in any case; by default Recall and NDCG at 10 and 20, or all if the runs have none of these.
+        labels: labels that stand first, in this order.
+
+    Raises:
+        ConfigError: no run has a metric of that name.
+    """
+    finished = [run for run in runs if run.info["status"] == "finished"]
+    by_protocol: dict[str, list[RunRecord]] = {}
+    for run in finished:
+        by_protocol.setdefault(json.dumps(run.info["protocol"], sort_keys=True), []).append(run)
+    names = _chosen_metrics(finished, metrics) if finished else []
+    tables = [_table(group, names, labels) for group in by_protocol.values()]
+    unfinished = Counter(run.info["status"] for run in runs if run.info["status"] != "finished")
+    if tables and unfinished:
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(unfinished.items()))
+        tables[0].notes.append(f"Left out: runs that have not finished ({counts}).")
+    return tables
+
+
+def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> list[str]:
+    known = list(dict.fromkeys(name for run in runs for name in run.info["test"]))
+    if metrics is None:
+        return [name for name in DEFAULT_METRICS if name in known] or known
+    for name in metrics:
+        if name.lower() not in known:
+            raise ConfigError(
+                f"no run has the metric {name!r}{nearest(name, known)} Known: {', '.join(known)}. Metrics are "
+                f"computed when a model is run, as the keys metrics and topk say."
+            )
+    return list(dict.fromkeys(name.lower() for name in metrics))
+
+
+def _rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[Row]:
+    by_label: dict[str, list[RunRecord]] = {label: [] for label in labels}
+    for run in runs:
+        by_label.setdefault(run.info["label"], []).append(run)
+    rows = []
+    for label, same in by_label.items():
+        newest_first = sorted(same, key=lambda run: run.info["started"], reverse=True)
+        by_seed: dict[int, RunRecord] = {}
+        for run in newest_first:
+            if run.info["settings_sha"] == newest_first[0].info["settings_sha"]:
+                by_seed.setdefault(run.info["seed"], run)
+        if same:
+            rows.append(Row(label, [by_seed[seed] for seed in sorted(by_seed)]))
+    return rows
+
+
+def _table(runs: Sequence[RunRecord], metrics: Sequence[str], labels: Sequence[str]) -> Table:
+    rows = _rows(runs, labels)
+    cells = {name: [_mean([run.info["test"].get(name) for run in row.runs]) for row in rows] for name in metrics}
+    means = {name: [cell.value for cell in column] for name, column in cells.items()}
+    marked, notes = significantly_best([row.runs for row in rows], means)
+    plugin = dict.fromkeys(name for row in rows for run in row.runs for name in run.info.get("columns", {}))
+    extra = {
+        name: [_summary([run.info.get("columns", {}).get(name) for run in row.runs]) for row in rows] for name in plugin
+    }
+    columns: dict[Column, list[Cell]] = {
+        Column("model", "text"): [Cell(row.label) for row in rows],
+        Column("seeds", "number"): [Cell(len(row.runs)) for row in rows],
+        **{Column(name, "metric"): _mark_best(column, name in marked) for name, column in cells.items()},
+        Column("trainable", "parameters"): [Cell(row.runs[-1].info["parameters"].get("trainable")) for row in rows],
+        Column("time", "seconds"): [_mean([run.info["seconds"].get("total") for run in row.runs]) for row in rows],
+        **{Column(name, _kind(column)): column for name, column in extra.items()},
+    }
+    dropped = len(runs) - sum(len(row.runs) for row in rows)
+    if dropped:
+        notes.append(f"Left out: older runs, under other settings of the same name or of the same seed ({dropped}).")
+    cells_by_row = [list(row) for row in zip(*columns.values(), strict=True)]
+    return Table(_caption(rows, metrics), list(columns), cells_by_row, notes)
+
+
+def _mean(values: Sequence[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    if not known:
+        return Cell(None)
+    return Cell(float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else None)
+
+
+def _summary(values: Sequence[Any]) -> Cell:
+    """A plugin's column over seeds: the mean of numbers, else the distinct texts."""
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        return _mean(known)
+    return Cell(", ".join(dict.fromkeys(map(str, known))) or None)
+
+
+def _kind(column: Sequence[Cell]) -> str:
+    return "text" if any(isinstance(cell.value, str) for cell in column) else "number"
+
+
+def _mark_best(column: Sequence[Cell], significant: bool) -> list[Cell]:
+    known = [cell.value for cell in column if cell.value is not None]
+    if len(known) < 2:
+        return list(column)
+    return [replace(cell, best=True, significant=significant) if cell.value == max(known) else cell for cell in column]
+
+
+def _caption(rows: Sequence[Row], metrics: Sequence[str]) -> str:
+    info = rows[0].runs[0].info
+    protocol = ", ".join(f"{k}={v}" for k, v in info["protocol"].items() if k != "dataset")
+    seeds = sorted({run.info["seed"] for row in rows for run in row.runs})
+    several = " mean ± standard deviation over seeds;" if len(seeds) > 1 else ""
+    return (
+        f"{info['dataset']}, test split ({protocol or 'protocol not recorded'}): {', '.join(metrics)};{several} "
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}."
+    )

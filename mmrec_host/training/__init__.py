@@ -1,0 +1,1 @@
+"""One trainer that runs a list of phases."""

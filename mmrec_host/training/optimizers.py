@@ -1,0 +1,38 @@
+"""Optimizers and the learning-rate schedule, by MMRec's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from ..errors import ConfigError
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+FUSED = {"adam", "adamw"}  # one pass over the parameters instead of six
+
+
+def build_optimizer(learner: str, groups: list[dict[str, Any]], weight_decay: float) -> torch.optim.Optimizer:
+    """The optimizer over the groups' trainable parameters; `ConfigError` for an unknown name or nothing to train."""
+    name = learner.lower()
+    if name not in OPTIMIZERS:
+        raise ConfigError(f"learner={learner!r}: must be one of {', '.join(OPTIMIZERS)}.")
+    groups = [{**g, "params": [p for p in g["params"] if p.requires_grad]} for g in groups]
+    groups = [{"weight_decay": weight_decay, **g} for g in groups if g["params"]]
+    if not groups:
+        raise ConfigError("the model has no trainable parameters; a model without training says req_training: false.")
+    dtypes_fit = all(p.is_floating_point() and not p.is_sparse for g in groups for p in g["params"])
+    return OPTIMIZERS[name](groups, **({"fused": True} if name in FUSED and dtypes_fit else {}))
+
+
+def build_scheduler(optimizer: torch.optim.Optimizer, schedule: list[float] | None) -> LambdaLR:
+    """Learning rate times `a ** (epoch / b)` for `[a, b]`."""
+    base, step = schedule or [1.0, 1]
+    return LambdaLR(optimizer, lambda epoch: float(base) ** (epoch / float(step)))

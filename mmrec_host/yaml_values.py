@@ -1,0 +1,53 @@
+"""Safe YAML in which `1e-4` is a number, as it is to everybody but YAML 1.1."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """Own subclass, so that no other user of the YAML library sees the changed resolver."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$"),
+    list("-+0123456789."),
+)
+# The resolvers are tried in order: integers keep precedence over the wider float pattern.
+for _first, _resolvers in _Loader.yaml_implicit_resolvers.items():
+    _resolvers.sort(key=lambda item: item[0] == "tag:yaml.org,2002:float")
+
+
+def parse_value(text: str, where: str = "command line") -> Any:
+    """Value of one YAML scalar, list or mapping; `ConfigError` naming `where` if it is none."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        detail = " ".join(str(error).split())
+        raise ConfigError(f"{where}: {text!r} is no YAML value ({detail}).") from error
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Mapping in the YAML file `path`; an empty file is an empty mapping, anything else a `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}.") from error
+    values = parse_value(text, str(path))
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must hold `key: value` lines, found a {type(values).__name__}.")
+    return values
+
+
+def dump(values: dict[str, Any]) -> str:
+    """YAML text of a mapping of plain values."""
+    return yaml.safe_dump(values, sort_keys=True, allow_unicode=True)

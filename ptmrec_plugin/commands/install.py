@@ -1,0 +1,143 @@
+"""`ptmrec install` and `ptmrec uninstall`: PTMRec inside a user's own MMRec checkout, by two small files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mmrec_host.errors import ConfigError
+
+MARKER = "# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.\n"
+
+STUB = f"""{MARKER}from ptmrec_plugin.in_mmrec import ptmrec_class
+
+PTMRec = ptmrec_class()
+"""
+
+SETTINGS = f"""{MARKER}
+# MMRec runs one "epoch" and scores what it leaves; within it, PTMRec trains by its own schedule.
+req_training: False
+epochs: 1
+end2end: True
+hyper_parameters: []
+
+# PTMRec's own keys. Any other of its keys may be added; its `epochs` is called stage1_epochs here.
+base: VBPR                # recommender that is trained on the encoder's features
+mode: two_stage           # see `ptmrec list modes`
+encoder: vit-b-32         # see `ptmrec list encoders`
+peft: lora                # see `ptmrec list peft`
+"""
+
+FILES = {"src/models/ptmrec.py": STUB, "src/configs/model/PTMRec.yaml": SETTINGS}
+
+_PARTS = (
+    "src/main.py",
+    "src/common/abstract_recommender.py",
+    "src/utils/quick_start.py",
+    "src/configs/overall.yaml",
+    "src/configs/model",
+    "src/models",
+)
+
+
+def mmrec_checkout(home: Path) -> Path:
+    """Absolute path of the MMRec checkout at `home`; `ConfigError` naming what is missing if it is none."""
+    missing = [part for part in _PARTS if not (home / part).exists()]
+    if missing:
+        raise ConfigError(
+            f"--mmrec-home {home}: no MMRec checkout, {', '.join(missing)} not found. Give the folder that holds "
+            f"src/main.py; to get one: git clone https://github.com/enoche/MMRec"
+        )
+    return home.resolve()
+
+
+def add_home_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--mmrec-home`."""
+    parser.add_argument("--mmrec-home", type=Path, required=True, metavar="PATH", help="folder of the MMRec checkout")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether the first line of the file at `path` says that `ptmrec install` wrote it."""
+    with path.open("rb") as file:
+        return file.readline().rstrip(b"\r\n") == MARKER.rstrip("\n").encode()
+
+
+def _foreign(home: Path) -> list[str]:
+    return [str(path) for name in FILES if (path := home / name).exists() and not is_ours(path)]
+
+
+def install(home: Path) -> list[Path]:
+    """Put the stub and the YAML into the checkout; returns what was written.
+
+    A YAML of ours that the user has edited is kept. Raises `ConfigError`, with nothing written, if a file of that name
+    is not ours.
+    """
+    home = mmrec_checkout(home)
+    if foreign := _foreign(home):
+        raise ConfigError(f"{' and '.join(foreign)}: not written by `ptmrec install`, left alone. Rename it and retry.")
+    written = []
+    for name, text in FILES.items():
+        path = home / name
+        if path.exists() and (path.suffix == ".yaml" or path.read_text(encoding="utf-8") == text):
+            continue
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+        written.append(path)
+    return written
+
+
+def uninstall(home: Path) -> list[Path]:
+    """Take our files (and the stub's bytecode) away; returns what was removed.
+
+    `ConfigError`, after ours are gone, if a file of that name is not ours: it stays.
+    """
+    home = mmrec_checkout(home)
+    foreign = _foreign(home)
+    removed = [path for name in FILES if (path := home / name).exists() and str(path) not in foreign]
+    for path in removed:
+        path.unlink()
+        for bytecode in (path.parent / "__pycache__").glob("ptmrec.*.pyc"):
+            bytecode.unlink()
+    if foreign:
+        raise ConfigError(f"{' and '.join(foreign)}: not written by `ptmrec install`, left in place.")
+    return removed
+
+
+class InstallCommand:
+    """Puts two files into an MMRec checkout, so that its `main.py -m PTMRec` works."""
+
+    help = "put PTMRec into your MMRec checkout (two files; nothing else is edited)"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        add_home_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Install, say what was written and how to go on."""
+        for path in install(args.mmrec_home):
+            print(f"wrote {path}")
+        print(f"PTMRec is installed. Try: ptmrec run-mmrec --mmrec-home {args.mmrec_home} -- -m PTMRec -d baby")
+        return 0
+
+
+class UninstallCommand:
+    """Takes the two files out of an MMRec checkout again."""
+
+    help = "take PTMRec out of your MMRec checkout"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        add_home_argument(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Uninstall, say what was removed and what stays."""
+        removed = uninstall(args.mmrec_home)
+        for path in removed:
+            print(f"removed {path}")
+        print("PTMRec is uninstalled." if removed else "Nothing to remove.")
+        outputs = args.mmrec_home / "src" / "log" / "ptmrec"
+        if outputs.exists():
+            print(f"Your runs and the cached features stay in {outputs}")
+        return 0

@@ -1,0 +1,57 @@
+"""`ptmrec run-mmrec`: a checkout's own main.py, unmodified, on today's numpy, scipy and torch."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import logging
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmrec_host.bridge.shims import mmrec_shims
+from mmrec_host.errors import ConfigError
+
+from .install import add_home_argument, mmrec_checkout
+
+
+@contextlib.contextmanager
+def _as_script(source: Path, arguments: Sequence[str]) -> Iterator[None]:
+    """The process as `cd source; python main.py arguments` would have it; root log handlers are MMRec's to set up."""
+    root = logging.getLogger()
+    saved, folder = (sys.argv, sys.path[:], root.handlers[:]), Path.cwd()
+    sys.argv, sys.path[:0], root.handlers[:] = ["main.py", *arguments], [str(source)], []
+    os.chdir(source)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        sys.argv, sys.path[:], root.handlers[:] = saved
+
+
+def run_main(home: Path, arguments: Sequence[str]) -> None:
+    """Run `src/main.py` of the checkout at `home` with `arguments`; `ConfigError` if it is none or has no pandas."""
+    source = mmrec_checkout(home) / "src"
+    if importlib.util.find_spec("pandas") is None:
+        raise ConfigError("MMRec reads its data with pandas, which is not installed: pip install pandas")
+    with mmrec_shims(), _as_script(source, arguments):
+        runpy.run_path("main.py", run_name="__main__")
+
+
+class RunMMRec:
+    """Runs MMRec's main.py in a checkout: any of its models, or PTMRec once it is installed there."""
+
+    help = "run your MMRec checkout's main.py, unmodified, on today's libraries"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        add_home_argument(parser)
+        parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- -m MODEL -d DATASET", help="for main.py")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run main.py with what stands after `--`."""
+        run_main(args.mmrec_home, args.arguments[1:] if args.arguments[:1] == ["--"] else args.arguments)
+        return 0

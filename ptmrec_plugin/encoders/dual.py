@@ -1,0 +1,115 @@
+"""The dual encoder: an open_clip model with unfused attention, its preprocessing and tokenizer, and the cut."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from open_clip.hf_model import HFTextEncoder
+from open_clip.timm_model import TimmModel
+from PIL import Image
+from torch import Tensor, nn
+
+from mmrec_host.registry import Registry
+
+from .towers import BertTower, ClipTextTower, States, TimmConvTower, Tower, ViTTower
+from .unfuse import unfuse
+
+ENCODERS = Registry("encoder builder", group="ptmrec.encoders")
+
+
+class DualEncoder(nn.Module):
+    """Image and text towers over one open_clip model.
+
+    It always computes as in evaluation: frozen batch norms must not move and dropout would make cached activations wrong; a
+    PEFT variant's own dropout is switched by its handle.
+
+    Args:
+        name: for messages and the fingerprint.
+        model: an open_clip CLIP or CustomTextCLIP; its attention is unfused here.
+        preprocess: PIL image -> pixels [3, h, w].
+        tokenize: texts -> token ids [n, context length].
+        pad_id: the token that fills a text up.
+        preprocessing: what identifies preprocessing and tokenizer, for the fingerprint.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        preprocess: Callable[[Image.Image], Tensor],
+        tokenize: Callable[[Sequence[str]], Tensor],
+        pad_id: int,
+        preprocessing: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.name, self.preprocess, self.tokenize, self.pad_id = name, preprocess, tokenize, pad_id
+        self.identity = {"encoder": name, "weights": weights_hash(model), "preprocessing": preprocessing, "unfused": True}
+        self.model = unfuse(model).eval().requires_grad_(False)
+        self.towers: dict[str, Tower] = {"v": _image_tower(model), "t": _text_tower(model)}
+
+    def train(self, mode: bool = True) -> DualEncoder:
+        """Stays in evaluation mode, whatever the mode of what it is part of."""
+        return super().train(False)
+
+    def pixels(self, images: Sequence[bytes]) -> Tensor:
+        """Pixels [n, 3, h, w] of encoded images."""
+        return torch.stack([self.preprocess(Image.open(io.BytesIO(raw)).convert("RGB")) for raw in images])
+
+    def tokens(self, texts: Sequence[str]) -> Tensor:
+        """Token ids [n, length], cut to the longest of these texts."""
+        ids = self.tokenize(list(texts))
+        return ids[:, : int((ids != self.pad_id).sum(1).max())]
+
+    def states(self, modality: str, inputs: Tensor, cut: int) -> States:
+        """Activations that enter block `cut`; block `n_blocks` is the head."""
+        tower = self.towers[modality]
+        return tower.run(tower.stem(inputs), 0, cut)
+
+    def finish(self, modality: str, states: States, cut: int) -> Tensor:
+        """Features [batch, dim] from activations that enter block `cut`."""
+        tower = self.towers[modality]
+        return tower.head(tower.run(states, cut, tower.n_blocks))
+
+    def encode(self, modality: str, inputs: Tensor) -> Tensor:
+        """Features [batch, dim] from pixels or token ids."""
+        return self.finish(modality, self.states(modality, inputs, 0), 0)
+
+
+def _image_tower(model: nn.Module) -> Tower:
+    visual = model.visual
+    pixels = torch.zeros(1, 3, *_pair(visual.image_size))
+    with torch.no_grad():
+        dim = visual.eval()(pixels).shape[-1]
+    return TimmConvTower(visual, dim) if isinstance(visual, TimmModel) else ViTTower(visual, dim)
+
+
+def _text_tower(model: nn.Module) -> Tower:
+    text = getattr(model, "text", None)
+    if isinstance(text, HFTextEncoder):
+        return BertTower(text, text.output_dim)
+    holder, path = (model, "") if text is None else (text, "text.")
+    projection = holder.text_projection
+    if projection is None:
+        dim = holder.ln_final.weight.shape[0]
+    else:
+        dim = projection.out_features if isinstance(projection, nn.Linear) else projection.shape[1]
+    return ClipTextTower(holder, path, dim)
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def weights_hash(model: nn.Module) -> str:
+    """Digest of all parameters and buffers, by name; taken before any PEFT."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        array = np.ascontiguousarray(tensor.detach().cpu().numpy())
+        sha.update(f"{name}{array.dtype}{array.shape}".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()[:24]

@@ -1,0 +1,220 @@
+"""One modality's encoder as a stem, a list of blocks and a head, so that it can be cut before any block.
+
+Block names are those of the encoder's model; `roles` says which of a block's modules do what, so that a PEFT variant can
+ask for the query projections, whatever the architecture calls them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from open_clip.transformer import text_global_pool
+from torch import Tensor, nn
+
+from mmrec_host.errors import ConfigError
+
+ROLES = ("q", "k", "v", "out", "mlp", "conv")
+
+
+@dataclass
+class States:
+    """Activations that enter a block.
+
+    Attributes:
+        hidden: [batch, ...].
+        tokens: the token ids [batch, length] that a text tower needs to mask and to pool; None for images.
+    """
+
+    hidden: Tensor
+    tokens: Tensor | None = None
+
+
+class Tower:
+    """A view of one tower of an encoder's model; it owns no parameters.
+
+    Attributes:
+        path: name of the module that holds the blocks.
+        n_blocks: how many blocks it can be cut at.
+        dim: width of the features.
+        block_roles: role -> module names inside a block.
+        head_roles: role -> module names, in the encoder's model, of what follows the last block.
+    """
+
+    path: str
+    n_blocks: int
+    dim: int
+    block_roles: dict[str, list[str]]
+    head_roles: dict[str, list[str]] = {}
+
+    def stem(self, inputs: Tensor) -> States:
+        """Activations that enter block 0, from pixels [batch, 3, h, w] or token ids [batch, length]."""
+        raise NotImplementedError
+
+    def block(self, index: int, states: States) -> States:
+        """Run one block."""
+        raise NotImplementedError
+
+    def head(self, states: States) -> Tensor:
+        """Features [batch, dim]."""
+        raise NotImplementedError
+
+    def run(self, states: States, start: int, stop: int) -> States:
+        """Run the blocks from `start` to before `stop`."""
+        for index in range(start, stop):
+            states = self.block(index, states)
+        return states
+
+    def modules_of(self, block: int, roles: list[str]) -> list[str]:
+        """Names, in the encoder's model, of a block's modules with the given roles; the last block's include the head's."""
+        inside = [f"{self.path}.{block}.{name}" for role in roles for name in self.block_roles.get(role, [])]
+        head = [name for role in roles for name in self.head_roles.get(role, [])] if block == self.n_blocks - 1 else []
+        return inside + head
+
+
+CLIP_ROLES = {
+    "q": ["attn.q_proj"],
+    "k": ["attn.k_proj"],
+    "v": ["attn.v_proj"],
+    "out": ["attn.out_proj"],
+    "mlp": ["mlp.c_fc", "mlp.c_proj"],
+}
+
+
+class ViTTower(Tower):
+    """open_clip's vision transformer."""
+
+    block_roles = CLIP_ROLES
+
+    def __init__(self, visual: nn.Module, dim: int) -> None:
+        self.visual, self.dim = visual, dim
+        self.path, self.n_blocks = "visual.transformer.resblocks", len(visual.transformer.resblocks)
+
+    def stem(self, inputs: Tensor) -> States:
+        """Patch, class and position embeddings."""
+        return States(self.visual._embeds(inputs))
+
+    def block(self, index: int, states: States) -> States:
+        """One residual block."""
+        return States(self.visual.transformer.resblocks[index](states.hidden))
+
+    def head(self, states: States) -> Tensor:
+        """Pooling and projection."""
+        pooled, _ = self.visual._pool(states.hidden)
+        return pooled if self.visual.proj is None else pooled @ self.visual.proj
+
+
+class TimmConvTower(Tower):
+    """A timm EfficientNet inside open_clip's TimmModel; a block is a stage, its adaptable modules the 1x1 convolutions."""
+
+    def __init__(self, visual: nn.Module, dim: int) -> None:
+        self.trunk, self.head_module, self.dim = visual.trunk, visual.head, dim
+        if not all(hasattr(self.trunk, part) for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2")):
+            raise ConfigError(
+                f"the image tower {type(self.trunk).__name__} cannot be cut into blocks here: open_clip's vision transformers and timm's "
+                f"EfficientNets can. Choose another encoder."
+            )
+        self.path, self.n_blocks = "visual.trunk.blocks", len(self.trunk.blocks)
+        self.head_roles = {"conv": ["visual.trunk.conv_head"]}
+
+    @property
+    def block_roles(self) -> dict[str, list[str]]:  # type: ignore[override]
+        """Not used: stages differ, so `modules_of` looks into each."""
+        return {}
+
+    def modules_of(self, block: int, roles: list[str]) -> list[str]:
+        """The stage's pointwise convolutions."""
+        stage = self.trunk.blocks[block]
+        pointwise = [
+            f"{self.path}.{block}.{name}"
+            for name, module in stage.named_modules()
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
+        ]
+        return (pointwise if "conv" in roles else []) + super().modules_of(block, roles)
+
+    def stem(self, inputs: Tensor) -> States:
+        """The first convolution."""
+        return States(self.trunk.bn1(self.trunk.conv_stem(inputs)))
+
+    def block(self, index: int, states: States) -> States:
+        """One stage."""
+        return States(self.trunk.blocks[index](states.hidden))
+
+    def head(self, states: States) -> Tensor:
+        """Last convolution, pooling and projection."""
+        hidden = self.trunk.bn2(self.trunk.conv_head(states.hidden))
+        return self.head_module(self.trunk.forward_head(hidden))
+
+
+class ClipTextTower(Tower):
+    """open_clip's text transformer, flattened into CLIP or standing in CustomTextCLIP."""
+
+    block_roles = CLIP_ROLES
+
+    def __init__(self, text: nn.Module, path: str, dim: int) -> None:
+        self.text, self.dim = text, dim
+        self.path, self.n_blocks = f"{path}transformer.resblocks", len(text.transformer.resblocks)
+        self.pool_type = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", "argmax")
+        self.eos_id = getattr(text, "text_eos_id", getattr(text, "eos_id", None))
+        if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False) or self.text.attn_mask is None:
+            raise ConfigError("text towers with a class token, a padding mask or no causal mask are not supported; choose another encoder.")
+
+    def stem(self, inputs: Tensor) -> States:
+        """Token and position embeddings."""
+        hidden = self.text.token_embedding(inputs) + self.text.positional_embedding[: inputs.shape[1]]
+        return States(hidden, inputs)
+
+    def block(self, index: int, states: States) -> States:
+        """One residual block under the causal mask."""
+        length = states.hidden.shape[1]
+        mask = self.text.attn_mask[:length, :length]
+        return States(self.text.transformer.resblocks[index](states.hidden, attn_mask=mask), states.tokens)
+
+    def head(self, states: States) -> Tensor:
+        """The end-of-text position, projected."""
+        hidden = self.text.ln_final(states.hidden)
+        pooled = text_global_pool(hidden, states.tokens, self.pool_type, eos_token_id=self.eos_id)
+        projection = self.text.text_projection
+        if projection is None:
+            return pooled
+        return projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
+
+
+class BertTower(Tower):
+    """A Hugging Face BERT inside open_clip's HFTextEncoder."""
+
+    block_roles = {
+        "q": ["attention.self.query"],
+        "k": ["attention.self.key"],
+        "v": ["attention.self.value"],
+        "out": ["attention.output.dense"],
+        "mlp": ["intermediate.dense", "output.dense"],
+    }
+
+    def __init__(self, text: nn.Module, dim: int) -> None:
+        self.text, self.bert, self.dim = text, text.transformer, dim
+        layers = getattr(getattr(self.bert, "encoder", None), "layer", None)
+        if layers is None or not hasattr(self.bert, "embeddings"):
+            raise ConfigError(f"the text tower {type(self.bert).__name__} is no BERT, the one Hugging Face kind that can be cut here.")
+        self.path, self.n_blocks, self.pad = "text.transformer.encoder.layer", len(layers), self.bert.config.pad_token_id
+
+    def _mask(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
+        """Additive attention mask [batch, 1, 1, length] that hides the padding."""
+        return (tokens == self.pad)[:, None, None, :].to(dtype) * torch.finfo(dtype).min
+
+    def stem(self, inputs: Tensor) -> States:
+        """Token and position embeddings."""
+        return States(self.bert.embeddings(input_ids=inputs), inputs)
+
+    def block(self, index: int, states: States) -> States:
+        """One layer."""
+        output: Any = self.bert.encoder.layer[index](states.hidden, self._mask(states.tokens, states.hidden.dtype))
+        return States(output[0] if isinstance(output, tuple) else output, states.tokens)
+
+    def head(self, states: States) -> Tensor:
+        """Mean over the tokens that are no padding (or the encoder's own pooling), projected."""
+        from transformers.modeling_outputs import BaseModelOutput
+
+        pooled = self.text.pooler(BaseModelOutput(last_hidden_state=states.hidden), (states.tokens != self.pad).long())
+        return self.text.proj(pooled)

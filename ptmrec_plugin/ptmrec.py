@@ -1,0 +1,167 @@
+"""PTMRec: the model class that the registry finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmrec_host.errors import ConfigError
+from mmrec_host.models.base import MODELS, Recommender
+from mmrec_host.training.phases import Phase
+
+from . import phases
+from .feature_slots import FeatureSlots
+from .item_encoder import ItemEncoder
+from .pools import PoolBatch
+from .transfer import KnowledgeTransfer
+from .tuner import Tuner
+
+
+@MODELS.register("PTMRec")
+class PTMRec(Recommender):
+    """PTMRec (Zhang et al., 2025): a recommender on frozen CLIP features, then CLIP tuned by what it learned.
+
+    Wraps the recommender that the key `base` names; what training does is planned in `phases`, by the key `mode`.
+
+    Attributes:
+        base: the recommender R_ψ; its feature slots are frozen tables.
+        tables: modality -> the features [n_items, d] that it scores with now.
+        tuner: the encoder with its PEFT parameters φ, from the beginning of the phase that tunes.
+    """
+
+    def __init__(self, config: Any, dataloader: Any) -> None:
+        super().__init__(config, dataloader)
+        phases.check_mode(config["mode"])
+        self.tables: dict[str, Tensor] = dataloader.features.tables()
+        if not self.tables:
+            raise ConfigError("PTMRec needs item features; is_multimodal_model must be true and modalities name v, t or both.")
+        if phases.tunes(config["mode"]) and config["features"] != "encoder":
+            raise ConfigError(
+                f"mode={config['mode']} tunes the encoder, so it needs raw images and texts: features=encoder, with images/<itemID>.* and "
+                f"items.jsonl in the dataset folder. On features={config['features']} only mode=frozen, frozen_continued and frozen_kt run."
+            )
+        self.frozen = dict(self.tables)
+        self.build_base(dataloader)
+        self.tuner: Tuner | None = None
+        self.transfer: KnowledgeTransfer | None = None
+        self.kt_weight = 0.0
+
+    def build_base(self, dataloader: Any) -> None:
+        """A freshly initialised base on the frozen features.
+
+        Raises:
+            ConfigError: a base that cannot be tuned through.
+        """
+        name = self.config["base"]
+        if name == self.config["model"]:
+            raise ConfigError(f"base={name}: must be another recommender, such as VBPR, Content, FREEDOM or LATTICE.")
+        base = MODELS.get(name)(self.config.replaced(model=name, trainable_features=False), dataloader)
+        if not hasattr(base, "representations"):
+            raise ConfigError(f"base={name!r}: only recommenders that score by user and item vectors can be tuned through.")
+        self.base = base.to(self.device)
+        self.slots = FeatureSlots(self.base, self.frozen)
+
+    def phases(self, loader: Any) -> list[Phase]:
+        """The plan of the key `mode`."""
+        return phases.plan(self, loader, self.config)
+
+    # What the host calls goes to the base.
+    def pre_epoch_processing(self) -> None:
+        """The base's."""
+        self.base.pre_epoch_processing()
+
+    def post_epoch_processing(self) -> str | None:
+        """The base's."""
+        return self.base.post_epoch_processing()
+
+    def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Stage 1: the base's own loss on the features that stand in its slots."""
+        return self.base.calculate_loss(interaction)
+
+    def representations(self) -> tuple[Tensor, Tensor]:
+        """The base's user and item vectors."""
+        return self.base.representations()
+
+    def item_id_tables(self) -> list[Tensor]:
+        """The base's."""
+        return self.base.item_id_tables()
+
+    def start_tuning(self) -> None:
+        """Load the encoder and apply the PEFT variant."""
+        items = ItemEncoder(self.config, Path(self.config["data_path"]) / self.config["dataset"], self.n_items)
+        self.tuner = Tuner(self.config, items, list(self.tables))
+
+    def tuning_loss(self, batch: PoolBatch) -> dict[str, Tensor]:
+        """Stage 2: L = L_R(ψ, φ) + λ Σ_m KT_m on one pool, its items' features live."""
+        live = {}
+        if self.tuner is not None:
+            self.tuner.handle.train(True)
+            self.tuner.changed = True
+            live = {m: self.tuner.live(m, batch.items) for m in self.tuner.modalities}
+        tables = {m: x.index_copy(0, batch.items, live[m]) if m in live else x for m, x in self.tables.items()}
+        with self.slots.live(tables):
+            loss = self.base.calculate_loss(batch.interactions)
+            parts = {"recommendation": sum(p.reshape(()) for p in loss) if isinstance(loss, tuple) else loss}
+            if self.transfer is not None and self.kt_weight:
+                z = {m: tables[m][batch.items] for m in tables}
+                transfer = self.transfer.loss(batch, z)
+                parts |= {f"transfer_{m}": self.kt_weight * value for m, value in transfer.items()}
+        return parts
+
+    def refresh(self) -> None:
+        """Bring the tables to the current φ: all items are encoded anew, unless φ has not changed since."""
+        if self.tuner is not None and self.tuner.changed:
+            self._put({m: self.tuner.table(m) for m in self.tuner.modalities})
+            self.tuner.changed = False
+
+    def _put(self, tables: dict[str, Tensor]) -> None:
+        self.tables = {**self.tables, **tables}
+        self.slots.put(self.tables)
+        if self.config["rebuild_graph"]:
+            self.base.rebuild_from_features()
+        self.base.forget_prepared()
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of ψ, of φ and of the features that belong to it."""
+        state = {f"base.{k}": v.detach().clone() for k, v in self.base.state_dict().items()}
+        if self.tuner is not None:
+            state |= {f"peft.{k}": v for k, v in self.tuner.handle.state().items()}
+            state |= {f"features.{m}": self.tables[m].clone() for m in self.tuner.modalities}
+        return state
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Bring a snapshot back; one from before tuning means the frozen features and the variant's first state."""
+        if self.tuner is not None:
+            stored = _section(state, "features.")
+            wanted = {m: stored.get(m, self.frozen[m]) for m in self.tuner.modalities}
+            if any(not torch.equal(wanted[m], self.tables[m]) for m in wanted):
+                self._put(wanted)
+            self.tuner.handle.load_state(_section(state, "peft.") or self.tuner.first_state)
+            self.tuner.changed = False
+        self.base.load_state_dict(_section(state, "base."))
+
+    def save_extras(self, folder: Path) -> None:
+        """The adapter, in the variant's own format."""
+        if self.tuner is not None:
+            self.tuner.handle.save(folder / "adapter")
+
+    def columns(self) -> dict[str, Any]:
+        """What the results table shows of PTMRec: the PEFT parameters and their share of the encoder."""
+        if self.tuner is None:
+            return {}
+        n, total = self.tuner.handle.n_parameters(), sum(p.numel() for p in self.tuner.encoder.parameters())
+        return {"peft parameters": n, "peft share": n / total}
+
+    @classmethod
+    def dry_run(cls, config: Any, dataset: Any) -> list[str]:
+        """Encodings an epoch, cache size and memory, for `--dry-run`."""
+        from .cost import estimate
+
+        return estimate(config, dataset)
+
+
+def _section(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,0 +1,75 @@
+"""A PEFT-wrapped encoder over the items: live features with gradients for a pool, current features of all items."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .item_encoder import ItemEncoder, build_encoder, stack_states
+from .peft.base import PEFT, Handle
+
+log = logging.getLogger(__name__)
+
+
+class Tuner:
+    """Encodes items under the current PEFT parameters φ.
+
+    Below the lowest block that the variant touches everything is frozen: its activations are read from the cache
+    (`reuse_activations`), so that only the blocks above run.
+
+    Args:
+        modalities: what the recommender uses; those whose tower the variant leaves alone stay frozen.
+    """
+
+    def __init__(self, config: Any, items: ItemEncoder, modalities: list[str]) -> None:
+        self.config, self.items = config, items
+        self.encoder = build_encoder(config).to(config["device"])
+        self.handle: Handle = PEFT.get(config["peft"])(self.encoder, config, modalities)
+        self.modalities = list(self.handle.cuts)
+        self.first_state = self.handle.state()
+        self.transforms = {m: items.transform(m) for m in self.modalities}
+        reuse = config["reuse_activations"]
+        self.states = {m: items.states(m, cut) for m, cut in self.handle.cuts.items()} if reuse else {}
+        self.tokens = self.encoder.tokens([items.content.text(i) for i in range(items.n_items)]) if reuse and "t" in self.states else None
+        self.changed = False
+        self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
+        self.encoded, self.started = 0, 0.0
+
+    def _encode(self, modality: str, ids: np.ndarray) -> Tensor:
+        if modality not in self.states:
+            return self.encoder.encode(modality, self.items.inputs(self.encoder, modality, ids))
+        tokens = self.tokens[torch.from_numpy(ids)] if modality == "t" else None
+        states = stack_states(self.states[modality].read(ids), tokens, self.config["device"])
+        return self.encoder.finish(modality, states, self.handle.cuts[modality])
+
+    def live(self, modality: str, items: Tensor) -> Tensor:
+        """Differentiable features [n, d] of distinct items under φ; counts them and watches their gradient."""
+        if not self.encoded:
+            self.started = time.perf_counter()
+        z = self.transforms[modality](self._encode(modality, items.cpu().numpy()))
+        self.encoded += len(items)
+        if z.requires_grad:
+            z.register_hook(lambda grad: self.gradient_norms[modality].append(grad.detach().norm()))
+        return z
+
+    @torch.no_grad()
+    def table(self, modality: str) -> Tensor:
+        """Features of all items under the current φ, [n_items, d]."""
+        self.handle.train(False)
+        ids = np.arange(self.items.n_items)
+        size = int(self.config["pool_size"])
+        rows = [self.transforms[modality](self._encode(modality, ids[i : i + size])) for i in range(0, len(ids), size)]
+        return torch.cat(rows)
+
+    def epoch_report(self) -> dict[str, float]:
+        """Mean gradient norm of each modality's live features, and items a second through forward and backward."""
+        norms = {m: torch.stack(g).mean().item() if g else 0.0 for m, g in self.gradient_norms.items()}
+        rate = self.encoded / (time.perf_counter() - self.started) if self.encoded else 0.0
+        self.gradient_norms = {m: [] for m in self.modalities}
+        self.encoded = 0
+        return {**{f"gradient_norm_{m}": value for m, value in norms.items()}, "items_per_second": rate}
