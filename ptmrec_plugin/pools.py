@@ -35,7 +35,7 @@ class ItemPools:
     Negatives are drawn from the pool too. A user who took every item of a pool has no negative there and is left out of it.
 
     Args:
-        pool_size: items a pool.
+        pool_size: items a pool, at most.
         n_rows: at most so many users a batch for the knowledge transfer.
     """
 
@@ -50,14 +50,15 @@ class ItemPools:
         """The batches of one epoch."""
         rng = epoch_generator(self.loader.config["seed"], phase, epoch)
         shuffled = rng.permutation(self.trained)
+        edges = np.linspace(0, len(shuffled), len(self) + 1).astype(int)  # pools of nearly equal size: a remainder of one item would be useless
         pool_of = np.full(self.loader.n_items, -1)
-        pool_of[shuffled] = np.arange(len(shuffled)) // self.pool_size
+        pool_of[shuffled] = np.repeat(np.arange(len(self)), np.diff(edges))
         rows = rng.permutation(len(self.loader.users))
         rows = rows[np.argsort(pool_of[self.loader.items[rows]], kind="stable")]
         ends = np.cumsum(np.bincount(pool_of[self.loader.items], minlength=len(self)))
         for number, end in enumerate(ends):
             chosen = rows[(ends[number - 1] if number else 0) : end]
-            items = np.sort(shuffled[number * self.pool_size : (number + 1) * self.pool_size])
+            items = np.sort(shuffled[edges[number] : edges[number + 1]])
             users, positives = self._with_negatives(self.loader.users[chosen], self.loader.items[chosen], len(items))
             if len(users) == 0:
                 continue

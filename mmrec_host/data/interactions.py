@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def read_interactions(path: Path, config: Any) -> Interactions:
         )
     columns = [header.index(name) for name in fields]
     try:
-        rows = np.loadtxt(path, np.int64, delimiter=separator, skiprows=1, usecols=columns, ndmin=2, comments=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an empty file; it is an error below
+            rows = np.loadtxt(path, np.int64, delimiter=separator, skiprows=1, usecols=columns, ndmin=2, comments=None)
     except (ValueError, OverflowError) as error:
         raise _first_bad_line(path, separator, fields, columns) from error
     if len(rows) == 0:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ..errors import ConfigError, DataError
@@ -111,18 +110,3 @@ def _without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
     finally:
         for table, values in zip(rows, kept, strict=True):
             table[items] = values
-
-
-@contextmanager
-def _without_ids(model: nn.Module, cold_items: np.ndarray | None) -> Iterator[None]:
-    """The free vectors of cold items at zero inside: they were never trained on the items' own interactions."""
-    tables = model.item_id_tables() if cold_items is not None and hasattr(model, "item_id_tables") else []
-    rows = [] if cold_items is None else torch.from_numpy(cold_items)
-    held = [table.detach()[rows].clone() for table in tables]
-    try:
-        for table in tables:
-            table.data[rows] = 0.0
-        yield
-    finally:
-        for table, values in zip(tables, held):
-            table.data[rows] = values

@@ -58,7 +58,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
         masked = split.mask.slice(start, start + batch_size)
         pairs = torch.from_numpy(np.stack([masked.row_ids(), masked.values])).to(device)
         scores = scorer(batch, pairs)
-        scores[pairs[0], pairs[1]] = max(MASKED_SCORE, torch.finfo(scores.dtype).min)
+        scores[pairs[0], pairs[1]] = MASKED_SCORE
         if candidates is not None:
             scores = scores.index_select(1, candidates)
         best, columns = torch.topk(scores, k)

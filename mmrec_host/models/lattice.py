@@ -29,8 +29,7 @@ class LATTICE(Recommender):
 
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__(config, dataloader)
-        self.n_layers, self.n_ui_layers = config["n_layers"], len(config["weight_size"])
-        self.knn_k, self.lambda_coeff = config["knn_k"], config["lambda_coeff"]
+        self.n_layers, self.knn_k, self.lambda_coeff = config["n_layers"], config["knn_k"], config["lambda_coeff"]
         self.penalty = config["reg_weight"] / config["train_batch_size"]
         edges = (ids.to(self.device) for ids in training_edges(dataloader, unique=False))
         self.graph = random_walk_adjacency(*edges, self.n_users, self.n_items)
@@ -102,14 +101,14 @@ class LATTICE(Recommender):
 
 def collaborative_layers(config: Any, graph: Graph) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """What the `cf_model` key names: a map from user and item embeddings to propagated ones."""
-    known = {
-        "lightgcn": lambda: partial(layer_mean, graph, len(config["weight_size"])),
-        "ngcf": lambda: NGCFLayers(graph, [config["embedding_size"], *config["weight_size"]], config["mess_dropout"]),
-        "mf": lambda: lambda users, items: (users, items),
-    }
-    if config["cf_model"] not in known:
-        raise ConfigError(f"cf_model={config['cf_model']!r}: must be one of {', '.join(known)}.")
-    return known[config["cf_model"]]()
+    sizes, name = config["weight_size"], config["cf_model"]
+    if name == "lightgcn":
+        return partial(layer_mean, graph, len(sizes))
+    if name == "ngcf":
+        return NGCFLayers(graph, [config["embedding_size"], *sizes], config["mess_dropout"])
+    if name == "mf":
+        return lambda users, items: (users, items)
+    raise ConfigError(f"cf_model={name!r}: must be lightgcn, ngcf or mf.")
 
 
 class NGCFLayers(nn.Module):

@@ -42,9 +42,10 @@ def draw_curve(record: RunRecord) -> Path | None:
     axes.set(
         xlabel="epoch, over all phases",
         ylabel=f"validation {metric}",
-        title=f"{record.info['label']} on {record.info['dataset']}, seed {record.info['seed']}",
         xlim=(-0.5, len(lines) - 0.5),
     )
+    title = f"{record.info['label']} on {record.info['dataset']}, seed {record.info['seed']}"
+    axes.set_title(title, parse_math=False)  # a label may hold dollar signs
     axes.legend(fontsize="small")
     path = record.path / "curve.png"
     figure.savefig(path, dpi=120)

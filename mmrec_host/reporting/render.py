@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import textwrap
+from typing import Any
 
 from ..errors import ConfigError
 from .marks import DAGGER
@@ -107,7 +108,8 @@ def _latex(table: Table) -> str:
 def _csv(table: Table) -> str:
     """Values as computed; a metric's and a time's standard deviation in a column of its own."""
     spreads = [any(row[number].spread is not None for row in table.rows) for number in range(len(table.columns))]
-    header, rows = [], [[] for _ in table.rows]
+    header: list[str] = []
+    rows: list[list[Any]] = [[] for _ in table.rows]
     for number, column in enumerate(table.columns):
         header += [column.name, f"{column.name} std"] if spreads[number] else [column.name]
         for out, row in zip(rows, table.rows, strict=True):

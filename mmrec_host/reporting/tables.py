@@ -60,17 +60,14 @@ class Row:
     runs: list[RunRecord]
 
 
-def results_table(
-    runs: Sequence[RunRecord], metrics: Sequence[str] | None = None, labels: Sequence[str] = ()
-) -> list[Table]:
+def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = None) -> list[Table]:
     """One table for each protocol among the finished runs, in order of its first run; empty if no run has finished.
 
     A label's row holds the runs under its newest settings, the newest of each seed.
 
     Args:
-        runs: of one dataset, in the order in which labels shall stand.
+        runs: of one dataset; labels stand in the order in which they first appear.
         metrics: columns, in any case; by default Recall and NDCG at 10 and 20, or all if the runs have none of these.
-        labels: labels that stand first, in this order.
 
     Raises:
         ConfigError: no run has a metric of that name.
@@ -80,7 +77,7 @@ def results_table(
     for run in finished:
         by_protocol.setdefault(json.dumps(run.info["protocol"], sort_keys=True), []).append(run)
     names = _chosen_metrics(finished, metrics) if finished else []
-    tables = [_table(group, names, labels) for group in by_protocol.values()]
+    tables = [_table(group, names) for group in by_protocol.values()]
     unfinished = Counter(run.info["status"] for run in runs if run.info["status"] != "finished")
     if tables and unfinished:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(unfinished.items()))
@@ -101,8 +98,8 @@ def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) ->
     return list(dict.fromkeys(name.lower() for name in metrics))
 
 
-def _rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[Row]:
-    by_label: dict[str, list[RunRecord]] = {label: [] for label in labels}
+def _rows(runs: Sequence[RunRecord]) -> list[Row]:
+    by_label: dict[str, list[RunRecord]] = {}
     for run in runs:
         by_label.setdefault(run.info["label"], []).append(run)
     rows = []
@@ -112,13 +109,12 @@ def _rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[Row]:
         for run in newest_first:
             if run.info["settings_sha"] == newest_first[0].info["settings_sha"]:
                 by_seed.setdefault(run.info["seed"], run)
-        if same:
-            rows.append(Row(label, [by_seed[seed] for seed in sorted(by_seed)]))
+        rows.append(Row(label, [by_seed[seed] for seed in sorted(by_seed)]))
     return rows
 
 
-def _table(runs: Sequence[RunRecord], metrics: Sequence[str], labels: Sequence[str]) -> Table:
-    rows = _rows(runs, labels)
+def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
+    rows = _rows(runs)
     cells = {name: [_mean([run.info["test"].get(name) for run in row.runs]) for row in rows] for name in metrics}
     means = {name: [cell.value for cell in column] for name, column in cells.items()}
     marked, notes = significantly_best([row.runs for row in rows], means)

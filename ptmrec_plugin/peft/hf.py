@@ -38,7 +38,7 @@ class HFHandle(Handle):
     def train(self, mode: bool) -> None:
         """peft's dropout layers follow; the encoder itself stays in evaluation mode."""
         for name, module in self.wrapped.named_modules():
-            if "dropout" in name.rsplit(".", 1)[-1] or ".lora_dropout." in name:
+            if ".lora_dropout." in name:
                 module.train(mode)
 
     def save(self, folder: Path) -> None:

@@ -22,8 +22,8 @@ from .mini_pictures import PATTERNS, SILHOUETTES, TONES, draw_picture
 
 log = logging.getLogger(__name__)
 
-MATERIALS = ("walnut", "wool", "steel", "nylon")
-STYLES = ("minimal", "rustic", "playful", "elegant")
+MATERIALS = (("walnut", "oak", "pine"), ("linen", "wool", "cotton"), ("steel", "brass", "copper"), ("nylon", "vinyl", "acrylic"))
+STYLES = (("minimal", "plain", "sleek"), ("rustic", "rugged", "rural"), ("playful", "quirky", "funny"), ("elegant", "noble", "refined"))
 N = {"tone": 2, "hue": 4, "material": 4, "style": 4}
 PLANTED = tuple(N)
 MADE = (
@@ -34,12 +34,16 @@ MADE = (
 )
 USES = (
     "slow mornings", "a crowded desk", "rainy weekends", "the guest room", "long dinners", "a sunny balcony", "small flats",
-    "the reading corner", "garden parties", "a quiet office", "student rooms", "the holiday house",
+    "the reading corner", "garden parties", "a quiet office", "student rooms", "the holiday house", "early trains", "train stations",
+    "music lovers", "hikers", "large families", "night owls", "birthday tables", "the hallway", "winter evenings", "tea time",
 )
 REMARKS = (
     "Ships in a recycled box.", "A gift that people remember.", "Only a few are left.", "Wipe clean with a damp cloth.",
     "Designed by two brothers.", "Returns are free.", "Also sold as a pair.", "Awarded by a jury of readers.",
     "Numbered on the underside.", "Assembled in minutes.", "Our customers' favourite.", "New this season.",
+    "Made in Portugal.", "Price reduced in March.", "The second edition.", "Seen on television.", "Five year warranty.",
+    "Packed by volunteers.", "Inspired by an old film.", "Delivered by bicycle in town.", "Batteries are not included.",
+    "Keep away from open fire.", "Ranked first by a magazine.", "Named after a river.",
 )
 COMMUNITIES = 10
 FEWEST = 5
@@ -88,6 +92,6 @@ def texts(items, rng):
     out = []
     for i in range(len(items["kind"])):
         pick = lambda s: s[rng.integers(len(s))]
-        t = pick(MADE).format(style=STYLES[items["style"][i]], kind=list(SILHOUETTES)[items["kind"][i]], material=MATERIALS[items["material"][i]], use=pick(USES))
+        t = pick(MADE).format(style=pick(STYLES[items["style"][i]]), kind=list(SILHOUETTES)[items["kind"][i]], material=pick(MATERIALS[items["material"][i]]), use=pick(USES))
         out.append(t[0].upper() + t[1:] + " " + pick(REMARKS))
     return out

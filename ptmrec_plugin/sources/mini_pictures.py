@@ -67,7 +67,7 @@ PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "checks": lambda y, x: np.sin(x) * np.sin(y),
     "waves": lambda y, x: np.sin(y + 1.5 * np.sin(x / 2)),
 }
-TONES = {"dark": (0.16, 0.30), "light": (0.74, 0.90)}  # range of the object's lightness
+TONES = {"dark": (0.16, 0.30), "light": (0.70, 0.84)}  # range of the object's lightness
 HUES = {"orange": 0.06, "green": 0.31, "blue": 0.58, "pink": 0.86}  # centre of the object's hue
 ACCENTS: list[Colour] = [(176, 132, 84), (201, 168, 92), (120, 120, 126), (92, 64, 48), (222, 216, 204)]
 
@@ -126,7 +126,7 @@ def draw_picture(kind: str, tone: str, hue: str, pattern: str, rng: np.random.Ge
     picture.paste(accent, (0, 0), accents)
 
     step = 0.13 if tone == "dark" else -0.13
-    base, second = _colour(hue, lightness, 0.55), _colour(hue + 0.08, lightness + step, 0.55)
+    base, second = _colour(hue, lightness, 0.7), _colour(hue + 0.05, lightness + step, 0.7)
     surface = Image.new("RGB", full, base)
     surface.paste(second, (0, 0), _pattern(pattern, period))
     lit = ImageChops.multiply(surface, _ramp((255, 255, 255), (190, 190, 198), full, across=True))

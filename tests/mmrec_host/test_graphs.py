@@ -56,6 +56,18 @@ def test_layer_mean_passes_a_gradient_that_reaches_the_users_alone():
     torch.testing.assert_close(torch.cat((users.grad, items.grad)), expected.unsqueeze(1).expand(9, 3))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_cuda_device_gives_the_same_product_and_gradient():
+    results = []
+    for device in ("cpu", "cuda"):
+        rows, columns = torch.randint(0, 50, (2, 300), generator=torch.Generator().manual_seed(0)).to(device)
+        graph = Graph(rows, columns, torch.linspace(-1, 1, 300, device=device), 50)
+        x = torch.linspace(-1, 1, 400, device=device).view(50, 8).requires_grad_()
+        propagate(graph, x).square().sum().backward()
+        results.append(torch.cat((propagate(graph, x), x.grad)).detach().cpu())
+    torch.testing.assert_close(*results)
+
+
 def test_neighbour_product_has_gradients_of_weights_and_vectors():
     neighbours = torch.tensor([[0, 1], [1, 1], [2, 0]])  # not symmetric, one edge twice
     weights = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)

@@ -105,7 +105,8 @@ def test_a_value_does_not_depend_on_the_other_cutoffs(random_rankings) -> None:
 
 
 def test_hits_of_ids_larger_than_any_positive_stay_in_their_own_row() -> None:
-    hits = hit_matrix(np.array([[9, 1], [0, 3]]), ragged([1], [3]))
+    # 7 would be the key of item 3 in row 1 if rows were as long as the largest positive.
+    hits = hit_matrix(np.array([[7, 1], [0, 3]]), ragged([1], [3]))
     np.testing.assert_array_equal(hits, [[False, True], [False, True]])
 
 

@@ -148,7 +148,7 @@ class TestLATTICE(FeatureModelConformance, ItemGraphConformance):
         assert model.item_graph is kept
 
     def test_an_unknown_cf_model_is_an_error_that_lists_the_known_ones(self):
-        with pytest.raises(ConfigError, match="cf_model='gcn'.*lightgcn, ngcf, mf"):
+        with pytest.raises(ConfigError, match="cf_model='gcn'.*lightgcn, ngcf or mf"):
             self.build(cf_model="gcn")
 
 

@@ -168,7 +168,7 @@ def test_checkpoint_is_readable_without_pickle_and_names_the_model(tmp_path: Pat
 
 def test_learning_curve_lies_beside_the_record(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    record = finished_run(tmp_path, "BPR", VALUES)
+    record = finished_run(tmp_path, "BPR $^", VALUES)
     assert (record.path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
