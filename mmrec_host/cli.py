@@ -29,15 +29,15 @@ class Command(Protocol):
 COMMANDS = Registry("command", group="mmrec.commands")
 
 
-def build_parser(prog: str) -> argparse.ArgumentParser:
-    """The parser with all subcommands, the installed packages' among them."""
+def build_parser(prog: str, names: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser with the named subcommands."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Multimodal recommendation with tuned encoders. Without a subcommand, `run` is meant: "
         f"`{prog} -m PTMRec -d mini` trains PTMRec on the embedded dataset.",
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS.names():
+    for name in names:
         try:
             command: Command = COMMANDS.get(name)()
         except ConfigError as error:  # somebody's broken package must not take the other commands away
@@ -68,11 +68,13 @@ def start_logging(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
     """Run the command line; 0 is success, 1 a failed run, 2 something that the user can mend."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    named = next((word for word in argv if word in COMMANDS), None) if argv else None
-    if argv and argv[0] not in ("-h", "--help") and argv[0] != named:
+    if argv and argv[0].startswith("-") and not (prog == "ptmrec" and argv[0] in ("-h", "--help")):
         argv.insert(0, "run")
+    names = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS.names()
     try:
-        args = build_parser(prog).parse_args(argv)
+        parser = build_parser(prog, names)
+        args, rest = parser.parse_known_args(argv)
+        args.overrides = gather_overrides(args, rest, parser)
         start_logging(args)
         return args.handler.run(args)
     except KeyboardInterrupt:
@@ -82,6 +84,14 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
         return 0
     except Exception as error:
         return report(error)
+
+
+def gather_overrides(args: argparse.Namespace, rest: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    """`key=value` words may stand anywhere on the line; argparse takes only one row of them."""
+    strangers = [word for word in rest if word.startswith("-") or "=" not in word or not hasattr(args, "overrides")]
+    if strangers:
+        parser.error(f"unrecognized arguments: {' '.join(strangers)}")
+    return [*getattr(args, "overrides", []), *rest]
 
 
 def report(error: Exception) -> int:

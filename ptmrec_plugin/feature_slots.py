@@ -44,7 +44,7 @@ class FeatureSlots:
         self.slots: list[Slot] = []
         for module in model.modules():
             for attribute, tensor in _tensors(module):
-                order = next((o for o, table in joined.items() if _same(tensor, table)), None)
+                order = _held(tensor, joined)
                 if order is not None:
                     self.slots.append(Slot(module, attribute, order))
         absent = set(tables) - {m for slot in self.slots for m in slot.modalities}
@@ -101,10 +101,11 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 yield name, value
 
 
-def _same(tensor: Tensor, table: Tensor) -> bool:
-    if tensor.shape != table.shape or tensor.dtype != table.dtype:
-        return False
-    return tensor.data_ptr() == table.data_ptr() or torch.equal(tensor.to(table.device), table)
+def _held(tensor: Tensor, tables: Mapping[tuple[str, ...], Tensor]) -> tuple[str, ...] | None:
+    """Whose features a tensor is: those that share its storage, else those of equal value."""
+    alike = {o: x for o, x in tables.items() if (x.shape, x.dtype, x.device) == (tensor.shape, tensor.dtype, tensor.device)}
+    shared = [o for o, x in alike.items() if x.data_ptr() == tensor.data_ptr()]
+    return next((o for o in [*shared, *alike] if o in shared or torch.equal(alike[o], tensor)), None)
 
 
 def _set(slot: Slot, table: Tensor) -> None:

@@ -96,10 +96,10 @@ class Trainer:
         with bar:
             for epoch in range(1, phase.epochs + 1):
                 losses = self._epoch(phase, epoch, optimizer)
-                scheduler.step()
                 bar.update()
                 if losses is None:
                     break
+                scheduler.step()
                 if epoch % phase.eval_every and epoch != phase.epochs:
                     self._log(phase, epoch, losses, None)
                     continue

@@ -24,7 +24,7 @@ hyper_parameters: []
 
 # PTMRec's own keys. Any other of its keys may be added; its `epochs` is called stage1_epochs here.
 base: VBPR                # recommender that is trained on the encoder's features
-mode: two_stage           # see `ptmrec list modes`
+mode: two_stage           # two_stage | frozen | frozen_continued | frozen_kt | joint | joint_kt
 encoder: vit-b-32         # see `ptmrec list encoders`
 peft: lora                # see `ptmrec list peft`
 """

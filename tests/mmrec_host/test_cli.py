@@ -1,0 +1,130 @@
+"""The command line as a user meets it: results, lists, help, and errors with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+import numpy as np
+import pytest
+
+from mmrec_host.cli import main
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    logging.getLogger().handlers = [h for h in logging.getLogger().handlers if "Tqdm" not in type(h).__name__]
+
+
+@pytest.fixture
+def words(toy_keys) -> list[str]:
+    return [f"{k}={v}".replace("'", "") for k, v in toy_keys.items() if k != "progress"]
+
+
+def test_two_models_and_two_seeds_end_in_one_table_that_prints_again(words, capsys, tmp_path):
+    assert main(["-q", "-m", "VBPR", "BPR", "-d", "toy", "--seeds", "2", *words, "VBPR.reg_weight=0.1"]) == 0
+    first = capsys.readouterr().out
+    assert first.index("VBPR") < first.index("\nBPR") and "±" in first
+    assert len(list((tmp_path / "runs" / "toy").iterdir())) == 4
+    assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv"]) == 0
+    assert "VBPR" in capsys.readouterr().out
+
+
+def test_a_failed_model_does_not_stop_the_others(words, capsys):
+    assert main(["-q", "-m", "VBPR", "BPR", "-d", "toy", *words, "VBPR.features=files"]) == 1
+    captured = capsys.readouterr()
+    assert "image_feat.npy" in captured.err and re.search(r"^BPR", captured.out, re.M)
+
+
+def test_dry_run_trains_nothing_and_says_what_it_would_cost(words, capsys, tmp_path):
+    assert main(["-q", "-m", "PTMRec", "-d", "toy", "--dry-run", *words]) == 0
+    out = capsys.readouterr().out
+    for part in ("kt_weight: 0.1", "40 users", "48 items", "an epoch", "MB", "encodings an epoch", "ms an item"):
+        assert part in out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_search_ranks_combinations_by_validation(words, capsys):
+    assert main(["-q", "-m", "BPR", "-d", "toy", "--search", *words, "learning_rate=0.01"]) == 0
+    scores = [float(line.split()[0]) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("kind, names", [("models", ["PTMRec", "LATTICE", "Content"]), ("peft", ["lora"]), ("encoders", ["offline", "vit-b-32", "tiny"]), ("datasets", ["mini", "sports"])])
+def test_list_names_everything_with_a_few_words(kind, names, capsys):
+    assert main(["list", kind]) == 0
+    lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert set(names) <= set(lines) and all(len(lines[name]) > 15 for name in names)
+
+
+@pytest.mark.parametrize("argv", [["-h"], ["run", "-h"], ["list", "-h"], ["table", "-h"], ["install", "-h"], ["run-mmrec", "-h"]])
+def test_help_anywhere(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 0 and "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["-m", "VBPRR", "-d", "toy"], "VBPR"),
+        (["-m", "VBPR", "-d", "toys"], "-d mini"),
+        (["-m", "VBPR", "-d", "toy", "epoch=3"], "'epochs'"),
+        (["-m", "VBPR", "-d", "toy", "encoder=ofline"], "offline"),
+        (["-m", "PTMRec", "-d", "toy", "peft=lorra"], "lora"),
+        (["-m", "VBPR", "-d", "toy", "encoder=vit-b-32"], "encoder=offline"),
+        (["-m", "BPR", "-d", "toy", "topk=[5, 99]"], "topk"),
+        (["-m", "BPR", "-d", "toy", "metrics=[Recal]"], "recall"),
+        (["-m", "BPR", "-d", "toy", "valid_metric=Recall@7"], "valid_metric"),
+        (["-m", "BPR", "-d", "toy", "learner=adamm"], "adamw"),
+        (["-m", "BPR", "-d", "toy", "device=tpu9"], "device"),
+        (["-m", "BPR", "-d", "toy", "--plugin", "nothing.py"], "nothing.py"),
+        (["-m", "BPR", "-d", "toy", "--seeds", "0"], "1 or more"),
+    ],
+)
+def test_what_the_user_can_mend_is_a_message_and_exit_code_2(words, argv, message, capsys):
+    given = {word.partition("=")[0] for word in argv if "=" in word}
+    assert main([*argv, "-q", *(w for w in words if w.partition("=")[0] not in given)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ") and message in captured.err and "Traceback" not in captured.err
+
+
+def test_a_plugin_file_adds_a_model(words, tmp_path, capsys):
+    (tmp_path / "popular.py").write_text(
+        "import torch\n"
+        "from mmrec_host.models.base import MODELS, Recommender\n"
+        "@MODELS.register('Popular')\n"
+        "class Popular(Recommender):\n"
+        "    'Ranks by popularity.'\n"
+        "    def __init__(self, config, loader):\n"
+        "        super().__init__(config, loader)\n"
+        "        self.counts = torch.tensor(loader.inter_matrix('csr').sum(0).A1, dtype=torch.float32)\n"
+        "    def representations(self):\n"
+        "        return torch.ones(self.n_users, 1), self.counts[:, None]\n"
+    )
+    assert main(["-q", "-m", "Popular", "-d", "toy", "--plugin", "popular.py", *words, "req_training=false", "is_multimodal_model=false"]) == 0
+    assert "Popular" in capsys.readouterr().out
+    (tmp_path / "broken.py").write_text("import nowhere_to_be_found\n")
+    assert main(["-m", "BPR", "-d", "toy", "--plugin", "broken.py"]) == 2
+    assert "nowhere_to_be_found" in capsys.readouterr().err
+
+
+def test_a_corrupt_image_is_reported_and_survived(words, raw_data, caplog, tmp_path):
+    (raw_data / "toy" / "images" / "3.png").write_bytes(b"no picture")
+    (raw_data / "toy" / "images" / "4.png").unlink()
+    assert main(["-m", "VBPR", "-d", "toy", *words]) == 0
+    assert "1 have no image and 1 a broken one" in caplog.text and "content_report.json" in caplog.text
+    report = json.loads(next((tmp_path / "cache").rglob("content_report.json")).read_text())
+    assert report["missing_images"] == [4] and list(report["broken_images"]) == ["3"]
+
+
+def test_features_of_a_wrong_length_and_with_nan(words, raw_data, capsys):
+    for rows, message in ((47, "48 items"), (48, "NaN")):
+        table = np.ones((rows, 4))
+        table[5] = np.nan
+        np.save(raw_data / "toy" / "image_feat.npy", table)
+        assert main(["-q", "-m", "VBPR", "-d", "toy", *words, "features=files", "modalities=[v]"]) == 2
+        assert message in capsys.readouterr().err

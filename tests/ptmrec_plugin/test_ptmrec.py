@@ -1,0 +1,142 @@
+"""PTMRec end to end on a small raw dataset: stages, modes, what is saved, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from mmrec_host.config import load_config
+from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.models.base import MODELS
+from mmrec_host.quick_start import build, quick_start
+from ptmrec_plugin.phases import MODES
+from ptmrec_plugin.tuner import Tuner
+
+MODELS.get("PTMRec")
+QUICK = {"stage2_epochs": 2, "joint_epochs": 2, "pool_size": 16, "tuning_learning_rate": 0.01, "learning_rate": 0.01}
+
+
+def epochs_of(result) -> list[dict]:
+    return [json.loads(line) for line in (result.record.path / "epochs.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_every_mode_runs_and_logs_what_it_does(toy_keys, mode):
+    result = quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "mode": mode})
+    lines = epochs_of(result)
+    phases = list(dict.fromkeys(line["phase"] for line in lines))
+    second = {"frozen": [], "joint": ["joint"], "joint_kt": ["joint"]}.get(mode, ["stage2"])
+    assert phases == ([] if mode == "joint" else ["stage1"]) + second
+    last = lines[-1]
+    assert ("transfer_t" in last["loss"]) == MODES[mode].transfer
+    if MODES[mode].peft:
+        assert last["gradient_norm_v"] > 0 and last["gradient_norm_t"] > 0
+        assert last["peft_parameters"] > 0 and 0 < last["peft_share"] < 0.1 and last["items_per_second"] > 0
+        assert (result.record.path / "adapter" / "adapter_model.safetensors").is_file()
+    else:
+        assert not (result.record.path / "adapter").exists()
+
+
+@pytest.mark.parametrize("base", ["VBPR", "Content", "FREEDOM", "LATTICE"])
+def test_the_candidate_before_stage_two_scores_exactly_as_stage_ones_best(toy_keys, base):
+    result = quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "base": base})
+    lines = epochs_of(result)
+    best = max((line for line in lines if line["phase"] == "stage1"), key=lambda line: line["valid"]["recall@20"])
+    start = next(line for line in lines if line["phase"] == "stage2")
+    assert start["epoch"] == 0 and start["valid"] == best["valid"]
+
+
+def test_frozen_mode_equals_the_base_alone(toy_keys):
+    """PTMRec adds nothing to stage 1 but the name of the phase, from which the epochs' draws come."""
+    wrapped = quick_start("PTMRec", "toy", {**toy_keys, "mode": "frozen", "epochs": 0, "req_training": False})
+    alone = quick_start("VBPR", "toy", {**toy_keys, "epochs": 0, "req_training": False})
+    assert wrapped.test == alone.test
+
+
+def test_the_best_state_comes_back_with_its_features_and_adapter(toy_keys):
+    keys = {**toy_keys, **QUICK, "mode": "joint", "kt_weight": 0.0, "joint_epochs": 4}
+    result = quick_start("PTMRec", "toy", keys)
+    model, users = result.model, torch.arange(40)
+    scores = model.full_sort_predict([users])
+    config = load_config("PTMRec", "toy", overrides=keys)
+    _, _, fresh = build(config)
+    checkpoint = torch.load(result.record.path / "checkpoint.pt", weights_only=True)
+    fresh.start_tuning()
+    fresh.restore(checkpoint["state"])
+    assert torch.equal(fresh.full_sort_predict([users]), scores)
+    # The adapter folder alone gives the same features, encoded anew.
+    tuner = Tuner(config, fresh.tuner.items, ["v", "t"])
+    tuner.handle.load(result.record.path / "adapter")
+    for modality in "vt":
+        torch.testing.assert_close(tuner.table(modality), model.tables[modality], atol=1e-6, rtol=1e-6)
+        assert not torch.allclose(model.tables[modality], model.frozen[modality], atol=1e-4)
+
+
+def test_cached_activations_give_the_features_of_the_whole_encoder(toy_keys):
+    config = load_config("PTMRec", "toy", overrides=toy_keys)
+    _, _, model = build(config)
+    model.start_tuning()
+    whole = Tuner(config.replaced(reuse_activations=False), model.tuner.items, ["v", "t"])
+    ids = np.array([3, 0, 17])
+    for modality in "vt":
+        cached = model.tuner.transforms[modality](model.tuner._encode(modality, ids))
+        torch.testing.assert_close(cached, whole.live(modality, torch.from_numpy(ids)), atol=2e-3, rtol=2e-3)  # float16 in the cache
+        torch.testing.assert_close(cached, model.frozen[modality][ids], atol=2e-3, rtol=2e-3)
+
+
+def test_one_seed_gives_one_result(toy_keys):
+    first, second = (quick_start("PTMRec", "toy", {**toy_keys, **QUICK}) for _ in range(2))
+    assert first.test == second.test and first.valid == second.valid
+
+
+def test_untuned_towers_keep_their_frozen_features(toy_keys):
+    result = quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "vision_blocks": 0, "mode": "joint"})
+    assert torch.equal(result.model.tables["v"], result.model.frozen["v"])
+    assert "gradient_norm_v" not in epochs_of(result)[-1] and epochs_of(result)[-1]["gradient_norm_t"] > 0
+
+
+def test_a_teacher_at_chance_is_warned_of(toy_keys, caplog):
+    with caplog.at_level(logging.WARNING):
+        quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "epochs": 1, "learning_rate": 1e-9, "topk": [5], "valid_metric": "Recall@5"})
+    assert "nothing to transfer" in caplog.text
+
+
+def test_only_npy_features_say_that_raw_items_are_needed(toy_keys, raw_data):
+    folder = raw_data / "toy"
+    (folder / "items.jsonl").unlink()
+    (folder / "images").rename(folder / "pictures")
+    for seed, name in enumerate(("image_feat.npy", "text_feat.npy")):
+        np.save(folder / name, np.random.default_rng(seed).normal(size=(48, 5)))
+    with pytest.raises(DataError, match="items.jsonl.*features=files"):
+        quick_start("PTMRec", "toy", toy_keys)
+    with pytest.raises(ConfigError, match="raw images and texts"):
+        quick_start("PTMRec", "toy", {**toy_keys, "features": "files"})
+    frozen = quick_start("PTMRec", "toy", {**toy_keys, "features": "files", "mode": "frozen"})
+    assert frozen.test == quick_start("PTMRec", "toy", {**toy_keys, "features": "files", "mode": "frozen"}).test
+
+
+@pytest.mark.parametrize("keys, message", [({"mode": "two_stages"}, "two_stage"), ({"base": "PTMRec"}, "another recommender"), ({"base": "BPR"}, "features"), ({"batching": "x"}, "item_pool")])
+def test_keys_that_do_not_fit(toy_keys, keys, message):
+    with pytest.raises(ConfigError, match=message):
+        quick_start("PTMRec", "toy", {**toy_keys, **keys})
+
+
+def test_baselines_and_ptmrec_see_the_same_frozen_features(toy_keys):
+    config = load_config("VBPR", "toy", overrides=toy_keys)
+    _, loader, _ = build(config)
+    _, other, _ = build(load_config("PTMRec", "toy", overrides=toy_keys))
+    assert loader.features.fingerprint == other.features.fingerprint and torch.equal(loader.features.v, other.features.v)
+    assert loader.features.v.mean(0).abs().max() < 1e-4
+    assert loader.features.t.square().sum(1).mean().item() == pytest.approx(1, rel=1e-4)
+
+
+def test_a_planted_gap_narrows_the_frozen_features(toy_keys):
+    config = load_config("VBPR", "toy", overrides={**toy_keys, "planted_gap": 3})
+    _, loader, _ = build(config)
+    assert loader.features.v.shape[1] == loader.features.t.shape[1] == 3
+
+
