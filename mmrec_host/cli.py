@@ -1,4 +1,4 @@
-"""The command line: `python main.py -m MODEL -d DATASET`, which is `ptmrec run`, and the other subcommands of `ptmrec`."""
+"""The command line: `python main.py -m MODEL -d DATASET`, which is `ptmrec run`, and the other subcommands."""
 
 from __future__ import annotations
 

@@ -44,7 +44,9 @@ class Config(dict):
 
     def plain(self) -> dict[str, Any]:
         """Values as YAML can hold them."""
-        return {k: v if isinstance(v, (str, int, float, bool, list, dict, type(None))) else str(v) for k, v in self.items()}
+        return {
+            k: v if isinstance(v, (str, int, float, bool, list, dict, type(None))) else str(v) for k, v in self.items()
+        }
 
     def to_yaml(self) -> str:
         """YAML text of all values."""
@@ -84,7 +86,7 @@ def known_yamls(group: str) -> dict[str, Path]:
 
 
 def read_layer(path: Path, dataset: str | None = None) -> Layer:
-    """One YAML file; `tuned` values for `dataset` win over its others, MMRec's `hyper_parameters` lists become a search."""
+    """One YAML file; its `tuned` values for `dataset` win, lists under MMRec's `hyper_parameters` become a search."""
     values = read_mapping(path)
     search = values.pop("search", None) or {}
     tuned = values.pop("tuned", None) or {}

@@ -16,7 +16,9 @@ def load_plugin(path: Path) -> None:
         ConfigError: no such file, or it fails on import.
     """
     if not path.is_file():
-        raise ConfigError(f"--plugin {path}: there is no such file; a Python file that registers something is expected.")
+        raise ConfigError(
+            f"--plugin {path}: there is no such file; a Python file that registers something is expected."
+        )
     name = f"ptmrec_file_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

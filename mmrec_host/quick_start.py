@@ -43,7 +43,9 @@ class Result:
     record: RunRecord
 
 
-def quick_start(model: str, dataset: str, config_dict: Mapping[str, Any] | None = None, save_model: bool = True) -> Result:
+def quick_start(
+    model: str, dataset: str, config_dict: Mapping[str, Any] | None = None, save_model: bool = True
+) -> Result:
     """Train `model` on `dataset` and score the test split once, at the best epoch.
 
     Args:
@@ -97,7 +99,9 @@ def build(config: Config, dataset: Dataset | None = None, features: Features | N
     return dataset, loader, model
 
 
-def run(config: Config, dataset: Dataset | None = None, features: Features | None = None, label: str | None = None) -> Result:
+def run(
+    config: Config, dataset: Dataset | None = None, features: Features | None = None, label: str | None = None
+) -> Result:
     """Train, select, score once and record one model under one seed."""
     started = time.perf_counter()
     root = Path(config["run_path"])

@@ -22,7 +22,7 @@ HALF = 2  # bytes of a cached activation
 
 
 def estimate(config: Any, dataset: Any) -> list[str]:
-    """Lines on encodings an epoch, cache, time and activations on this machine; an encoder that cannot be loaded raises its error."""
+    """Lines on encodings, cache, time and activations on this machine; an encoder that fails to load raises."""
     mode = MODES[config["mode"]]
     n_items = dataset.interactions.n_items
     stages = [name for name, there in (("stage 1", mode.stage1), ("stage 2", mode.stage2)) if there]
@@ -32,11 +32,14 @@ def estimate(config: Any, dataset: Any) -> list[str]:
     require_raw_content(config, dataset.folder)
     items = ItemEncoder(config, dataset.folder, n_items)
     held = describe(items.store)
-    lines.append(f"cache {items.store.path}: {sum(s.nbytes for s in held) / MB:,.1f} MB in {len(held)} sets, raw content besides")
+    lines.append(
+        f"cache {items.store.path}: {sum(s.nbytes for s in held) / MB:,.1f} MB in {len(held)} sets, raw content besides"
+    )
     sample = np.arange(min(TIMED_ITEMS, n_items))
     for modality in config["modalities"]:
         seconds, shapes = _time(items, modality, sample)
-        line = f"tower {modality}: {seconds * 1000:.1f} ms an item, the catalogue once {_minutes(seconds * n_items)} (then cached)"
+        once = _minutes(seconds * n_items)
+        line = f"tower {modality}: {seconds * 1000:.1f} ms an item, the catalogue once {once} (then cached)"
         if mode.peft:
             tower = items.encoder.towers[modality]
             blocks = chosen_blocks(tower, config[BLOCK_KEYS[modality]], BLOCK_KEYS[modality])
@@ -44,15 +47,21 @@ def estimate(config: Any, dataset: Any) -> list[str]:
                 cut = min(blocks)
                 share = (tower.n_blocks - cut) / tower.n_blocks
                 line += (
-                    f"; tuned from block {cut} of {tower.n_blocks}: a stage-2 epoch about {_minutes(BACKWARD * share * seconds * n_items)}, "
+                    f"; tuned from block {cut} of {tower.n_blocks}: a stage-2 epoch about "
+                    f"{_minutes(BACKWARD * share * seconds * n_items)}, "
                     f"activations at the cut {shapes[cut] * HALF * n_items / MB:,.0f} MB"
                 )
         lines.append(line)
     if mode.stage2:
         encodings = n_items if config["batching"] == "item_pool" else 2 * len(dataset.splits.train_users)
         lines.append(
-            f"stage 2: at most {config['stage2_epochs']} epochs of {-(-n_items // config['pool_size']):,} pools of {config['pool_size']} items"
-            + (f", at most {encodings:,} encodings an epoch and {n_items:,} more for each evaluation" if mode.peft else "")
+            f"stage 2: at most {config['stage2_epochs']} epochs of {-(-n_items // config['pool_size']):,} pools of "
+            f"{config['pool_size']} items"
+            + (
+                f", at most {encodings:,} encodings an epoch and {n_items:,} more for each evaluation"
+                if mode.peft
+                else ""
+            )
         )
     return lines
 

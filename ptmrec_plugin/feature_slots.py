@@ -1,6 +1,7 @@
 """Where a recommender keeps its modality features, and how other features are put there.
 
-A slot is a parameter, a buffer or a plain tensor attribute that holds the image features, the text features, or both side by
+A slot is a parameter, a buffer or a plain tensor attribute that holds the image features, the text features, or both
+side by
 side. It is found by identity (shared storage) or by value, so that models that know nothing of this are served too.
 """
 
@@ -40,7 +41,9 @@ class FeatureSlots:
     def __init__(self, model: nn.Module, tables: Mapping[str, Tensor]) -> None:
         self.model = model
         orders = [(m,) for m in tables] + ([tuple(tables), tuple(tables)[::-1]] if len(tables) > 1 else [])
-        joined = {order: torch.cat([tables[m] for m in order], 1) if len(order) > 1 else tables[order[0]] for order in orders}
+        joined = {
+            order: torch.cat([tables[m] for m in order], 1) if len(order) > 1 else tables[order[0]] for order in orders
+        }
         self.slots: list[Slot] = []
         for module in model.modules():
             for attribute, tensor in _tensors(module):
@@ -50,7 +53,8 @@ class FeatureSlots:
         absent = set(tables) - {m for slot in self.slots for m in slot.modalities}
         if absent:
             raise ConfigError(
-                f"{type(model).__name__} keeps the features {', '.join(sorted(absent))} in no parameter, buffer or attribute, so tuned "
+                f"{type(model).__name__} keeps the features {', '.join(sorted(absent))} in no parameter, buffer or "
+                "attribute, so tuned "
                 f"features cannot reach it. Choose another base, or leave the modality out with modalities=[...]."
             )
         for slot in self.slots:
@@ -75,7 +79,8 @@ class FeatureSlots:
             for slot in self.slots:
                 table = self._fill(slot, tables)
                 if slot.attribute in slot.module._parameters:
-                    # A parameter's place accepts no plain tensor through setattr; this is what functional_call does too.
+                    # A parameter's place accepts no plain tensor through setattr; this is what functional_call does
+                    # too.
                     slot.module._parameters[slot.attribute] = table  # type: ignore[assignment]
                 else:
                     setattr(slot.module, slot.attribute, table)
@@ -103,7 +108,9 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def _held(tensor: Tensor, tables: Mapping[tuple[str, ...], Tensor]) -> tuple[str, ...] | None:
     """Whose features a tensor is: those that share its storage, else those of equal value."""
-    alike = {o: x for o, x in tables.items() if (x.shape, x.dtype, x.device) == (tensor.shape, tensor.dtype, tensor.device)}
+    alike = {
+        o: x for o, x in tables.items() if (x.shape, x.dtype, x.device) == (tensor.shape, tensor.dtype, tensor.device)
+    }
     shared = [o for o, x in alike.items() if x.data_ptr() == tensor.data_ptr()]
     return next((o for o in [*shared, *alike] if o in shared or torch.equal(alike[o], tensor)), None)
 

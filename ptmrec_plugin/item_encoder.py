@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from feature_cache import Content, DerivedArrays, Store, import_content
-
 from mmrec_host.config import Config
 
 from .encoders.dual import ENCODERS, DualEncoder
@@ -61,7 +60,9 @@ class Transform:
         projection = None
         if config["planted_gap"]:
             generator = torch.Generator().manual_seed(GAP_SEED + ord(modality))
-            projection = torch.randn(pooled.shape[1], int(config["planted_gap"]), generator=generator) / pooled.shape[1] ** 0.5
+            projection = (
+                torch.randn(pooled.shape[1], int(config["planted_gap"]), generator=generator) / pooled.shape[1] ** 0.5
+            )
             projection = projection.to(pooled)
             pooled = pooled @ projection
         if config["feature_norm"] == "none":
@@ -90,7 +91,13 @@ class ItemEncoder:
         return build_encoder(self.config).to(self.config["device"])
 
     def _fields(self, modality: str, **more: Any) -> dict[str, Any]:
-        return {**encoder_identity(self.config), "modality": modality, "content": self.content.digest, "chunk": self.chunk, **more}
+        return {
+            **encoder_identity(self.config),
+            "modality": modality,
+            "content": self.content.digest,
+            "chunk": self.chunk,
+            **more,
+        }
 
     def inputs(self, encoder: DualEncoder, modality: str, items: np.ndarray) -> Tensor:
         """Pixels or token ids of the given items, on the encoder's device."""
@@ -100,7 +107,9 @@ class ItemEncoder:
             batch = encoder.tokens([self.content.text(int(i)) for i in items])
         return batch.to(self.config["device"])
 
-    def _build(self, arrays: DerivedArrays, label: str, encode: Callable[[np.ndarray], list[np.ndarray]]) -> DerivedArrays:
+    def _build(
+        self, arrays: DerivedArrays, label: str, encode: Callable[[np.ndarray], list[np.ndarray]]
+    ) -> DerivedArrays:
         if not arrays.complete:
             with torch.no_grad():
                 arrays.build(encode, self.chunk, label, progress=bool(self.config["progress"]))
@@ -117,7 +126,9 @@ class ItemEncoder:
 
     def states(self, modality: str, cut: int) -> DerivedArrays:
         """Activations that enter block `cut` of the frozen tower, float16, of texts only the tokens that are there."""
-        arrays = DerivedArrays(self.store, self._fields(modality, kind="states", block=cut, dtype="float16"), self.n_items)
+        arrays = DerivedArrays(
+            self.store, self._fields(modality, kind="states", block=cut, dtype="float16"), self.n_items
+        )
 
         def encode(items: np.ndarray) -> list[np.ndarray]:
             states = self.encoder.states(modality, self.inputs(self.encoder, modality, items), cut)

@@ -99,7 +99,9 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
                 teacher = Teacher(*_vectors(model))
             student: Any = model.base
             if not hasattr(student, "modality_scores"):
-                student = RidgeStudent(teacher, model.tables, torch.from_numpy(loader.sampler.pool).to(config["device"]))
+                student = RidgeStudent(
+                    teacher, model.tables, torch.from_numpy(loader.sampler.pool).to(config["device"])
+                )
                 students.append(student)
                 log.info("%s has no scores of one modality alone: a ridge regression stands in", config["base"])
             model.transfer = KnowledgeTransfer(teacher, student, config["kt_temperature"])
@@ -112,13 +114,19 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
             model.start_tuning()
 
     def parameter_groups() -> list[dict[str, Any]]:
-        rate = config["joint_learning_rate"] if mode.from_scratch else config["learning_rate"] * config["recommender_lr_scale"]
+        rate = (
+            config["joint_learning_rate"]
+            if mode.from_scratch
+            else config["learning_rate"] * config["recommender_lr_scale"]
+        )
         groups = [_base_group(model, rate)] if rate else []
         if model.tuner is not None:
             params = list(model.tuner.handle.named_parameters().values())
             groups.append({"name": "peft", "params": params, "lr": config["tuning_learning_rate"]})
         for student in students:
-            groups.append({"name": "student", "params": list(student.parameters()), "lr": rate or config["learning_rate"]})
+            groups.append(
+                {"name": "student", "params": list(student.parameters()), "lr": rate or config["learning_rate"]}
+            )
         return groups
 
     def report() -> dict[str, Any]:
@@ -156,6 +164,7 @@ def _warn_of_chance(config: Any, best: Best) -> None:
     recall = best.valid.means.get(f"recall@{k}")
     if recall is not None and recall <= 1.2 * chance:
         log.warning(
-            "stage 1 ended at validation recall@%d %.4f, chance is %.4f: such a teacher has nothing to transfer; kt_weight=0 tunes without it.",
+            "stage 1 ended at validation recall@%d %.4f, chance is %.4f: such a teacher has nothing to transfer; "
+            "kt_weight=0 tunes without it.",
             k, recall, chance,
         )  # fmt: skip

@@ -30,9 +30,11 @@ class PoolBatch:
 
 
 class ItemPools:
-    """Cuts the items that have training rows into random pools; an interaction belongs to the pool of its positive item.
+    """Cuts the items that have training rows into random pools; an interaction belongs to the pool of its positive
+    item.
 
-    Negatives are drawn from the pool too. A user who took every item of a pool has no negative there and is left out of it.
+    Negatives are drawn from the pool too. A user who took every item of a pool has no negative there and is left out
+    of it.
 
     Args:
         pool_size: items a pool, at most.
@@ -50,7 +52,9 @@ class ItemPools:
         """The batches of one epoch."""
         rng = epoch_generator(self.loader.config["seed"], phase, epoch)
         shuffled = rng.permutation(self.trained)
-        edges = np.linspace(0, len(shuffled), len(self) + 1).astype(int)  # pools of nearly equal size: a remainder of one item would be useless
+        edges = np.linspace(0, len(shuffled), len(self) + 1).astype(
+            int
+        )  # pools of nearly equal size: a remainder of one item would be useless
         pool_of = np.full(self.loader.n_items, -1)
         pool_of[shuffled] = np.repeat(np.arange(len(self)), np.diff(edges))
         rows = rng.permutation(len(self.loader.users))
@@ -79,7 +83,7 @@ class ItemPools:
 
 
 class InteractionBatches(ItemPools):
-    """MMRec's interaction batches with the items that occur in each; the catalogue is encoded several times an epoch."""
+    """MMRec's interaction batches with the items in each; the catalogue is encoded several times an epoch."""
 
     def __len__(self) -> int:
         return len(self.loader)

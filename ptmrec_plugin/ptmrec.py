@@ -37,11 +37,15 @@ class PTMRec(Recommender):
         phases.check_mode(config["mode"])
         self.tables: dict[str, Tensor] = dataloader.features.tables()
         if not self.tables:
-            raise ConfigError("PTMRec needs item features; is_multimodal_model must be true and modalities name v, t or both.")
+            raise ConfigError(
+                "PTMRec needs item features; is_multimodal_model must be true and modalities name v, t or both."
+            )
         if phases.tunes(config["mode"]) and config["features"] != "encoder":
             raise ConfigError(
-                f"mode={config['mode']} tunes the encoder, so it needs raw images and texts: features=encoder, with images/<itemID>.* and "
-                f"items.jsonl in the dataset folder. On features={config['features']} only mode=frozen, frozen_continued and frozen_kt run."
+                f"mode={config['mode']} tunes the encoder, so it needs raw images and texts: features=encoder, with "
+                "images/<itemID>.* and "
+                f"items.jsonl in the dataset folder. On features={config['features']} only mode=frozen, "
+                "frozen_continued and frozen_kt run."
             )
         self.frozen = dict(self.tables)
         self.build_base(dataloader)
@@ -60,7 +64,9 @@ class PTMRec(Recommender):
             raise ConfigError(f"base={name}: must be another recommender, such as VBPR, Content, FREEDOM or LATTICE.")
         base = MODELS.get(name)(self.config.replaced(model=name, trainable_features=False), dataloader)
         if not hasattr(base, "representations"):
-            raise ConfigError(f"base={name!r}: only recommenders that score by user and item vectors can be tuned through.")
+            raise ConfigError(
+                f"base={name!r}: only recommenders that score by user and item vectors can be tuned through."
+            )
         self.base = base.to(self.device)
         self.slots = FeatureSlots(self.base, self.frozen)
 

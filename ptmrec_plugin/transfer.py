@@ -4,8 +4,10 @@ For the pool's users u and items i, with teacher scores s* and the student's sco
 
     KT_m = tau_m * mean_u KL( softmax_i(s*(u, i) / tau_t) || softmax_i(s_m(u, i) / tau_m) ).
 
-Each tau is `a` times the mean row standard deviation of the scores that it divides, fixed at the start. The factor tau_m keeps a
-student with a low spread from inflating the loss weight, since the gradient of the KL goes as 1 / tau_m. The paper (arXiv
+Each tau is `a` times the mean row standard deviation of the scores that it divides, fixed at the start. The factor
+tau_m keeps a
+student with a low spread from inflating the loss weight, since the gradient of the KL goes as 1 / tau_m. The paper
+(arXiv
 2502.15542) states an in-batch KL divergence; rows, temperatures and scaling are this project's reading.
 """
 
@@ -36,7 +38,8 @@ class Teacher:
 
 
 class RidgeStudent(nn.Module):
-    """Scores of modality m as <teacher's user vector, W_m z>, for a recommender that does not score with features itself.
+    """Scores of modality m as <teacher's user vector, W_m z>, for a recommender that does not score with features
+    itself.
 
     W_m starts as the ridge regression from the frozen features to the teacher's item vectors and is trained from there.
     """
@@ -70,7 +73,7 @@ class KnowledgeTransfer:
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[PoolBatch], tables: dict[str, Tensor]) -> dict[str, float]:
-        """Fix the temperatures on some batches; returns spreads and the teacher's effective number of items, for the log."""
+        """Fix the temperatures on some batches; returns spreads and the teacher's effective number of items."""
         spreads: dict[str, list[float]] = {}
         effective, sizes = [], []
         for batch in batches:

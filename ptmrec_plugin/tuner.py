@@ -35,7 +35,11 @@ class Tuner:
         self.transforms = {m: items.transform(m) for m in self.modalities}
         reuse = config["reuse_activations"]
         self.states = {m: items.states(m, cut) for m, cut in self.handle.cuts.items()} if reuse else {}
-        self.tokens = self.encoder.tokens([items.content.text(i) for i in range(items.n_items)]) if reuse and "t" in self.states else None
+        self.tokens = (
+            self.encoder.tokens([items.content.text(i) for i in range(items.n_items)])
+            if reuse and "t" in self.states
+            else None
+        )
         self.changed = False
         self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
         self.encoded, self.started = 0, 0.0

@@ -27,14 +27,19 @@ def write_dataset(folder: Path, name: str = "toy", seed: int = 0) -> Path:
         own = [i for i in range(N_ITEMS) if i % 4 == user % 4]
         other = [i for i in range(N_ITEMS) if i % 4 != user % 4]
         taken = [*rng.permutation(own)[:8], *rng.permutation(other)[:2]]
-        lines += [f"{user}\t{item}\t5.0\t{n}\t{0 if n < 6 else 1 if n == 6 else 2}" for n, item in enumerate(rng.permutation(taken))]
+        lines += [
+            f"{user}\t{item}\t5.0\t{n}\t{0 if n < 6 else 1 if n == 6 else 2}"
+            for n, item in enumerate(rng.permutation(taken))
+        ]
     (home / f"{name}.inter").write_text("\n".join(lines) + "\n")
     with (home / "items.jsonl").open("w") as file:
         for item in range(N_ITEMS):
             noise = rng.integers(-30, 30, (40, 40, 3))
             pixels = np.clip(np.array(COLOURS[item % 4]) + noise, 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(home / "images" / f"{item}.png")
-            file.write(json.dumps({"itemID": item, "title": f"item {item}", "text": f"{WORDS[item % 4]} number {item}"}) + "\n")
+            file.write(
+                json.dumps({"itemID": item, "title": f"item {item}", "text": f"{WORDS[item % 4]} number {item}"}) + "\n"
+            )
     return home
 
 
@@ -49,6 +54,7 @@ def raw_data(tmp_path: Path) -> Path:
 def toy_keys(raw_data: Path, tmp_path: Path) -> dict[str, object]:
     """Keys that run on `toy` quickly, into the test's own folders."""
     return {
-        "data_path": str(raw_data), "run_path": str(tmp_path / "runs"), "cache_path": str(tmp_path / "cache"), "encoder": "tiny",
-        "epochs": 3, "embedding_size": 16, "train_batch_size": 128, "topk": [5, 10, 20], "device": "cpu", "progress": False,
-    }  # fmt: skip
+        **{"data_path": str(raw_data), "run_path": str(tmp_path / "runs"), "cache_path": str(tmp_path / "cache")},
+        **{"encoder": "tiny", "epochs": 3, "embedding_size": 16, "train_batch_size": 128, "topk": [5, 10, 20]},
+        **{"device": "cpu", "progress": False},
+    }

@@ -24,7 +24,8 @@ def describe(config: Config) -> str:
         config.to_yaml().rstrip(),
         "",
         "# data: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()),
-        f"# a training epoch: {-(-counts['train'] // config['train_batch_size']):,} batches of {config['train_batch_size']:,}",
+        f"# a training epoch: {-(-counts['train'] // config['train_batch_size']):,} batches of "
+        f"{config['train_batch_size']:,}",
         f"# memory of id tables with Adam: {rows * dim * FLOAT * ADAM_COPIES / 2**20:,.0f} MB; "
         f"of a block of scores: {score_block / 2**20:,.0f} MB",
     ]

@@ -37,12 +37,34 @@ class RunCommand:
         parser.epilog = EXAMPLES
         parser.add_argument("-m", "--model", nargs="+", required=True, metavar="MODEL", help="see `ptmrec list models`")
         parser.add_argument("-d", "--dataset", required=True, help="see `ptmrec list datasets`")
-        parser.add_argument("--seeds", type=int, default=1, metavar="N", help="so many seeds, counted from the key `seed`")
-        parser.add_argument("--config", type=Path, action="append", default=[], metavar="FILE", help="YAML file of keys to override")
-        parser.add_argument("--plugin", type=Path, action="append", default=[], metavar="FILE", help="Python file that registers a model or variant")
-        parser.add_argument("--search", action="store_true", help="try the grid under `search` in each model's YAML, by the validation split alone")
-        parser.add_argument("--dry-run", action="store_true", help="print configuration, data counts and estimated cost; train nothing")
-        parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the YAML files; Model.key=value for one model")
+        parser.add_argument(
+            "--seeds", type=int, default=1, metavar="N", help="so many seeds, counted from the key `seed`"
+        )
+        parser.add_argument(
+            "--config", type=Path, action="append", default=[], metavar="FILE", help="YAML file of keys to override"
+        )
+        parser.add_argument(
+            "--plugin",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="Python file that registers a model or variant",
+        )
+        parser.add_argument(
+            "--search",
+            action="store_true",
+            help="try the grid under `search` in each model's YAML, by the validation split alone",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print configuration, data counts and estimated cost; train nothing"
+        )
+        parser.add_argument(
+            "overrides",
+            nargs="*",
+            metavar="key=value",
+            help="override a key of the YAML files; Model.key=value for one model",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Train what is asked for; a failed run does not stop the others."""
@@ -78,7 +100,8 @@ def resolve(args: argparse.Namespace) -> list[Config]:
     changes = {name: {**parsed[None], **parsed.get(name, {})} for name in args.model}
     known = set().union(*(known_keys(name, args.dataset, changes[name], args.config) for name in args.model))
     return [
-        load_config(name, args.dataset, overrides=changes[name], files=args.config, elsewhere=known) for name in args.model
+        load_config(name, args.dataset, overrides=changes[name], files=args.config, elsewhere=known)
+        for name in args.model
     ]
 
 

@@ -36,7 +36,9 @@ class Dataset:
     def train_loader(self, config: Any, features: Features) -> TrainLoader:
         """The training loader of one model."""
         data = self.interactions
-        return TrainLoader(config, self.splits.train_users, self.splits.train_items, data.n_users, data.n_items, features)
+        return TrainLoader(
+            config, self.splits.train_users, self.splits.train_items, data.n_users, data.n_items, features
+        )
 
     def counts(self) -> dict[str, int]:
         """How many users, items and rows there are."""
@@ -62,8 +64,10 @@ def dataset_folder(config: Any) -> Path:
         MAKERS.get(config["dataset_maker"])(folder, config)
     if not folder.is_dir():
         raise DataError(
-            f"dataset {config['dataset']!r}: there is no folder {folder}. It must hold {config['dataset']}.inter in MMRec's layout "
-            f"(userID, itemID, x_label, tab-separated) and, for PTMRec, images/<itemID>.* and items.jsonl. If it lies elsewhere, "
+            f"dataset {config['dataset']!r}: there is no folder {folder}. It must hold {config['dataset']}.inter in "
+            "MMRec's layout "
+            f"(userID, itemID, x_label, tab-separated) and, for PTMRec, images/<itemID>.* and items.jsonl. If it "
+            "lies elsewhere, "
             f"say data_path=FOLDER; `-d mini` needs no data: it is generated."
         )
     return folder

@@ -52,7 +52,8 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
             array = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             raise DataError(
-                f"{path}: there is no such file. features=files needs it; with one modality only, say modalities=[t] or "
+                f"{path}: there is no such file. features=files needs it; with one modality only, say modalities=[t] "
+                "or "
                 f"modalities=[v]; raw images and texts are encoded with features=encoder."
             ) from None
         except (OSError, ValueError) as error:
@@ -84,12 +85,15 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
         name = f"{MODALITIES[modality]} features of {folder.name} (features={config['features']})"
         if table.ndim != 2 or len(table) != n_items:
             raise DataError(
-                f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d]. Row i must be item i; make the "
+                f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d]. Row i must be item i; "
+                "make the "
                 f"features anew for this dataset."
             )
         bad = torch.nonzero(~torch.isfinite(table).all(1)).flatten()
         if len(bad):
-            raise DataError(f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}.")
+            raise DataError(
+                f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}."
+            )
     if config["shuffle_features"]:
         order = torch.randperm(n_items, generator=torch.Generator().manual_seed(int(config["seed"])))
         shuffled = {m: table[order] for m, table in features.tables().items()}

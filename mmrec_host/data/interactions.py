@@ -56,7 +56,8 @@ def read_interactions(path: Path, config: Any) -> Interactions:
     missing = [name for name in fields if name not in header]
     if missing:
         raise DataError(
-            f"{path}: line 1 has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header))}. Name the "
+            f"{path}: line 1 has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header))}. "
+            "Name the "
             f"columns with USER_ID_FIELD, ITEM_ID_FIELD and inter_splitting_label, the separator with field_separator."
         )
     columns = [header.index(name) for name in fields]
@@ -105,7 +106,8 @@ def _check_ranges(path: Path, fields: list[str], rows: np.ndarray) -> None:
         row, column = bad[0]
         allowed = "0 (train), 1 (valid) or 2 (test)" if column == 2 else f"from 0 to {highest[column]}, contiguous"
         raise DataError(
-            f"{path}, line {row + 2}, column {fields[column]!r}: {rows[row, column]} is out of range; allowed are {allowed}. "
+            f"{path}, line {row + 2}, column {fields[column]!r}: {rows[row, column]} is out of range; allowed are "
+            f"{allowed}. "
             f"{len(bad)} value(s) in all."
         )
 

@@ -23,7 +23,8 @@ def epoch_generator(seed: int, phase: str, epoch: int) -> np.random.Generator:
 class TrainLoader:
     """Batches of training interactions.
 
-    A batch is one int64 tensor: rows user, positive item, negative item [3, batch], or without the negatives [2, batch] when
+    A batch is one int64 tensor: rows user, positive item, negative item [3, batch], or without the negatives [2,
+    batch] when
     `use_neg_sampling` is false.
 
     Args:
@@ -31,7 +32,9 @@ class TrainLoader:
         features: what models find as `v_feat` and `t_feat`.
     """
 
-    def __init__(self, config: Any, users: np.ndarray, items: np.ndarray, n_users: int, n_items: int, features: Features):
+    def __init__(
+        self, config: Any, users: np.ndarray, items: np.ndarray, n_users: int, n_items: int, features: Features
+    ):
         self.config, self.features = config, features
         self.users, self.items = users, items
         self.n_users, self.n_items = n_users, n_items
@@ -51,7 +54,7 @@ class TrainLoader:
         return -(-len(self.users) // self.batch_size)
 
     def inter_matrix(self, form: str = "coo") -> sp.coo_matrix | sp.csr_matrix:
-        """Training interactions as a scipy matrix [n_users, n_items] of float64 ones; repeated pairs stay apart in coo."""
+        """Training interactions as a matrix [n_users, n_items] of float64 ones; repeated pairs stay apart in coo."""
         ones = np.ones(len(self.users))
         pairs = (self.users.astype(np.int32), self.items.astype(np.int32))
         matrix = sp.coo_matrix((ones, pairs), shape=(self.n_users, self.n_items))

@@ -22,7 +22,9 @@ class NegativeSampler:
         self._keys = np.unique(users * n_items + items)
         taken = np.bincount(self._keys // n_items)
         if taken.max() >= len(self.pool):
-            raise DataError(f"user {taken.argmax()} has all {len(self.pool)} items in training: there is no negative to draw.")
+            raise DataError(
+                f"user {taken.argmax()} has all {len(self.pool)} items in training: there is no negative to draw."
+            )
 
     def known(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """bool [n]: whether user and item are a training pair."""

@@ -22,7 +22,8 @@ class EvalSplit:
         positives: the items that each of them should find, in file order.
         mask: the items of each of them that are never ranked.
         candidates: int64 ids of the items that are ranked; None for all.
-        cold_items: int64 ids of the items without training rows, whose free id vectors count as zero; None: no such protocol.
+        cold_items: int64 ids of the items without training rows, whose free id vectors count as zero; None: no such
+            protocol.
     """
 
     name: str
@@ -47,7 +48,8 @@ class Splits:
 def make_splits(data: Interactions, config: Any) -> Splits:
     """The splits that the configuration asks for.
 
-    `cold_items` > 0 is the cold-item protocol: that share of the items, drawn with `cold_seed`, loses its training rows; a
+    `cold_items` > 0 is the cold-item protocol: that share of the items, drawn with `cold_seed`, loses its training
+    rows; a
     third of them is for validation, two thirds for test, with all their interactions. They are ranked among themselves
     (`cold_candidates: cold`) or in the full catalogue (`all`).
 

@@ -42,7 +42,7 @@ class Recommender(nn.Module):
         """Called after each training epoch; a returned text is logged."""
 
     def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Loss of a batch of (user, positive item, negative item) ids [3, batch]; a tuple is summed, its parts logged."""
+        """Loss of a batch of user, positive and negative item ids [3, batch]; a tuple is summed, its parts logged."""
         raise NotImplementedError(f"{type(self).__name__} must define calculate_loss")
 
     def representations(self) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,8 @@ class Phase:
         batches: epoch number (from 1) -> the batches of that epoch.
         n_batches: how many there are, for the progress bar.
         loss: batch -> the loss: a tensor, a tuple of parts, or a mapping of named parts; parts are summed.
-        parameter_groups: called when the phase begins; the optimizer's groups, each with `params`, `name` and its own `lr`.
+        parameter_groups: called when the phase begins; the optimizer's groups, each with `params`, `name` and its own
+            `lr`.
         epochs: at most so many.
         patience: evaluations in a row without a better one before the phase stops.
         eval_every: epochs between evaluations.

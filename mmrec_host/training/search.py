@@ -31,7 +31,9 @@ def grid_search(config: Config) -> str:
     """
     grid = {k: v for k, v in config.search.items() if k not in config.overrides}
     if not grid:
-        raise ConfigError(f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search.")
+        raise ConfigError(
+            f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
+        )
     dataset = load_dataset(config)
     config["device"] = resolve_device(config)
     features = dataset.features(config)
@@ -43,7 +45,10 @@ def grid_search(config: Config) -> str:
         tried.append((best.score, values, best))
         log.info("%s %d/%d: %s -> %.4f", config["model"], number, len(combinations(grid)), values, best.score)
     tried.sort(key=lambda row: -row[0])
-    lines = [f"{config['model']} on {config['dataset']}, validation {config['valid_metric']}, seed {config['seed']}, best first:"]
+    lines = [
+        f"{config['model']} on {config['dataset']}, validation {config['valid_metric']}, seed {config['seed']}, best "
+        "first:"
+    ]
     lines += [
         f"  {score:.4f}  {' '.join(f'{k}={v}' for k, v in values.items())}  ({best.phase}, epoch {best.epoch})"
         for score, values, best in tried

@@ -77,7 +77,8 @@ class Trainer:
                 best_of_all = best
         if best_of_all is None:
             raise TrainingFailed(
-                f"training of {self.config['model']} ended before any state could be evaluated ({'; '.join(self.notes)}). A smaller "
+                f"training of {self.config['model']} ended before any state could be evaluated "
+                f"({'; '.join(self.notes)}). A smaller "
                 f"learning_rate usually helps; features should be finite and of moderate scale."
             )
         restore(self.model, best_of_all.state)
@@ -92,7 +93,13 @@ class Trainer:
         optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.config["weight_decay"] or 0.0)
         scheduler = build_scheduler(optimizer, self.config["learning_rate_scheduler"])
         misses = 0
-        bar = tqdm(total=phase.epochs, desc=phase.name, unit="epoch", disable=None if self.config["progress"] else True, leave=False)
+        bar = tqdm(
+            total=phase.epochs,
+            desc=phase.name,
+            unit="epoch",
+            disable=None if self.config["progress"] else True,
+            leave=False,
+        )
         with bar:
             for epoch in range(1, phase.epochs + 1):
                 losses = self._epoch(phase, epoch, optimizer)
@@ -123,7 +130,12 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         n_batches = 0
         bar = tqdm(
-            phase.batches(epoch), total=phase.n_batches, desc=f"{phase.name} {epoch}", unit="batch", leave=False, position=1,
+            phase.batches(epoch),
+            total=phase.n_batches,
+            desc=f"{phase.name} {epoch}",
+            unit="batch",
+            leave=False,
+            position=1,
             disable=None if self.config["progress"] else True,
         )
         for batch in bar:
@@ -131,7 +143,7 @@ class Trainer:
             parts = _named_parts(phase.loss(batch))
             loss = torch.stack([part.reshape(()) for part in parts.values()]).sum()
             if not math.isfinite(loss.item()):
-                note = f"{phase.name}, epoch {epoch}: the loss is {loss.item()}; the phase ends here, the best state so far is kept"
+                note = f"{phase.name}, epoch {epoch}: the loss is {loss.item()}; ended, the best state so far is kept"
                 log.warning(note)
                 self.notes.append(note)
                 bar.close()
@@ -159,7 +171,9 @@ class Trainer:
         evaluation = evaluate(self.model, self.valid, self.config)
         self.seconds["evaluate"] += time.perf_counter() - started
         if self.metric not in evaluation.means:
-            raise ConfigError(f"valid_metric={self.config['valid_metric']}: not computed; known: {', '.join(evaluation.means)}.")
+            raise ConfigError(
+                f"valid_metric={self.config['valid_metric']}: not computed; known: {', '.join(evaluation.means)}."
+            )
         score = evaluation.means[self.metric]
         self._log(phase, epoch, losses, evaluation)
         if best is not None and score <= best.score:

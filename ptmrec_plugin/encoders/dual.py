@@ -25,7 +25,8 @@ ENCODERS = Registry("encoder builder", group="ptmrec.encoders")
 class DualEncoder(nn.Module):
     """Image and text towers over one open_clip model.
 
-    It always computes as in evaluation: frozen batch norms must not move and dropout would make cached activations wrong; a
+    It always computes as in evaluation: frozen batch norms must not move and dropout would make cached activations
+    wrong; a
     PEFT variant's own dropout is switched by its handle.
 
     Args:
@@ -48,7 +49,12 @@ class DualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.preprocess, self.tokenize, self.pad_id = name, preprocess, tokenize, pad_id
-        self.identity = {"encoder": name, "weights": weights_hash(model), "preprocessing": preprocessing, "unfused": True}
+        self.identity = {
+            "encoder": name,
+            "weights": weights_hash(model),
+            "preprocessing": preprocessing,
+            "unfused": True,
+        }
         self.model = unfuse(model).eval().requires_grad_(False)
         self.towers: dict[str, Tower] = {"v": _image_tower(model), "t": _text_tower(model)}
 

@@ -1,6 +1,7 @@
 """The offline dual encoder: EfficientNet-Lite0 and MiniLM, whose pretrained weights come with two pip packages.
 
-The two towers were never trained together, so an image and a text cannot be compared; each is a real encoder of its modality.
+The two towers were never trained together, so an image and a text cannot be compared; each is a real encoder of its
+modality.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from mmrec_host.errors import ConfigError
 from .dual import ENCODERS, DualEncoder
 
 STAGE_LENGTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks of EfficientNet-Lite0's stages
-# The TF-style variant with its own padding and batch-norm epsilon; the plain one loads the same weights and computes something else.
+# The TF-style variant with its own padding and batch-norm epsilon; the plain one loads the same weights and computes
+# something else.
 TIMM_NAME = "tf_efficientnet_lite0"
 IMAGE_MEAN = IMAGE_STD = (0.5, 0.5, 0.5)
 
@@ -48,9 +50,13 @@ def _timm_keys(state: dict[str, Tensor]) -> dict[str, Tensor]:
         stage, i = places[int(match[1])]
         depthwise_first = int(match[1]) == 0  # the first block has no expansion
         inner = {
-            "expand_conv": "conv_pw", "bn0": "bn1", "depthwise_conv": "conv_dw", "bn1": "bn1" if depthwise_first else "bn2",
-            "project_conv": "conv_pw" if depthwise_first else "conv_pwl", "bn2": "bn2" if depthwise_first else "bn3",
-        }[match[2]]  # fmt: skip
+            "expand_conv": "conv_pw",
+            "bn0": "bn1",
+            "depthwise_conv": "conv_dw",
+            "bn1": "bn1" if depthwise_first else "bn2",
+            "project_conv": "conv_pw" if depthwise_first else "conv_pwl",
+            "bn2": "bn2" if depthwise_first else "bn3",
+        }[match[2]]
         renamed[f"blocks.{stage}.{i}.{inner}.{match[3]}"] = tensor
     return renamed
 
@@ -73,9 +79,11 @@ def build_offline(config: Any) -> DualEncoder:
     with torch.random.fork_rng(devices=[]), _quiet_transformers():
         model = CustomTextCLIP(
             embed_dim=384,
-            vision_cfg={"timm_model_name": TIMM_NAME, "timm_model_pretrained": False, "timm_pool": "avg", "timm_proj": "none", "image_size": size},
+            vision_cfg={"timm_model_name": TIMM_NAME, "timm_model_pretrained": False, "timm_pool": "avg", "timm_proj":
+            "none", "image_size": size},
             text_cfg={
-                "hf_model_name": str(minilm), "hf_tokenizer_name": str(minilm), "hf_model_pretrained": True, "hf_proj_type": None,
+                "hf_model_name": str(minilm), "hf_tokenizer_name": str(minilm), "hf_model_pretrained": True,
+                "hf_proj_type": None,
                 "hf_pooler_type": "mean_pooler", "context_length": context,
             },
         )  # fmt: skip
@@ -124,6 +132,8 @@ def _tokenizer(folder: Path, context: int) -> Any:
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         """Token ids [n, longest], at most `context` tokens."""
-        return tokenizer(list(texts), padding="longest", truncation=True, max_length=context, return_tensors="pt").input_ids
+        return tokenizer(
+            list(texts), padding="longest", truncation=True, max_length=context, return_tensors="pt"
+        ).input_ids
 
     return tokenize

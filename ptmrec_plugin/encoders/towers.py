@@ -1,6 +1,7 @@
 """One modality's encoder as a stem, a list of blocks and a head, so that it can be cut before any block.
 
-Block names are those of the encoder's model; `roles` says which of a block's modules do what, so that a PEFT variant can
+Block names are those of the encoder's model; `roles` says which of a block's modules do what, so that a PEFT variant
+can
 ask for the query projections, whatever the architecture calls them.
 """
 
@@ -67,7 +68,7 @@ class Tower:
         return states
 
     def modules_of(self, block: int, roles: list[str]) -> list[str]:
-        """Names, in the encoder's model, of a block's modules with the given roles; the last block's include the head's."""
+        """Names, in the encoder's model, of a block's modules with the roles; the last block's include the head's."""
         inside = [f"{self.path}.{block}.{name}" for role in roles for name in self.block_roles.get(role, [])]
         head = [name for role in roles for name in self.head_roles.get(role, [])] if block == self.n_blocks - 1 else []
         return inside + head
@@ -106,13 +107,14 @@ class ViTTower(Tower):
 
 
 class TimmConvTower(Tower):
-    """A timm EfficientNet inside open_clip's TimmModel; a block is a stage, its adaptable modules the 1x1 convolutions."""
+    """A timm EfficientNet in open_clip's TimmModel; a block is a stage, its adaptable modules the 1x1 convolutions."""
 
     def __init__(self, visual: nn.Module, dim: int) -> None:
         self.trunk, self.head_module, self.dim = visual.trunk, visual.head, dim
         if not all(hasattr(self.trunk, part) for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2")):
             raise ConfigError(
-                f"the image tower {type(self.trunk).__name__} cannot be cut into blocks here: open_clip's vision transformers and timm's "
+                f"the image tower {type(self.trunk).__name__} cannot be cut into blocks here: open_clip's vision "
+                "transformers and timm's "
                 f"EfficientNets can. Choose another encoder."
             )
         self.path, self.n_blocks = "visual.trunk.blocks", len(self.trunk.blocks)
@@ -157,8 +159,15 @@ class ClipTextTower(Tower):
         self.path, self.n_blocks = f"{path}transformer.resblocks", len(text.transformer.resblocks)
         self.pool_type = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", "argmax")
         self.eos_id = getattr(text, "text_eos_id", getattr(text, "eos_id", None))
-        if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False) or self.text.attn_mask is None:
-            raise ConfigError("text towers with a class token, a padding mask or no causal mask are not supported; choose another encoder.")
+        if (
+            getattr(text, "cls_emb", None) is not None
+            or getattr(text, "use_pad_mask", False)
+            or self.text.attn_mask is None
+        ):
+            raise ConfigError(
+                "text towers with a class token, a padding mask or no causal mask are not supported; choose another "
+                "encoder."
+            )
 
     def stem(self, inputs: Tensor) -> States:
         """Token and position embeddings."""
@@ -196,8 +205,14 @@ class BertTower(Tower):
         self.text, self.bert, self.dim = text, text.transformer, dim
         layers = getattr(getattr(self.bert, "encoder", None), "layer", None)
         if layers is None or not hasattr(self.bert, "embeddings"):
-            raise ConfigError(f"the text tower {type(self.bert).__name__} is no BERT, the one Hugging Face kind that can be cut here.")
-        self.path, self.n_blocks, self.pad = "text.transformer.encoder.layer", len(layers), self.bert.config.pad_token_id
+            raise ConfigError(
+                f"the text tower {type(self.bert).__name__} is no BERT, the one Hugging Face kind that can be cut here."
+            )
+        self.path, self.n_blocks, self.pad = (
+            "text.transformer.encoder.layer",
+            len(layers),
+            self.bert.config.pad_token_id,
+        )
 
     def _mask(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
         """Additive attention mask [batch, 1, 1, length] that hides the padding."""

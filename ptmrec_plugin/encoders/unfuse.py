@@ -1,7 +1,9 @@
 """Attention with separate q, k, v and output projections, which every PEFT method can target.
 
-`nn.MultiheadAttention` keeps q, k and v in one parameter and reads `out_proj.weight` without calling the module: an adapter on
-`out_proj` is then never run, yet changes the model when it is merged. After `unfuse` there are four plain linear layers.
+`nn.MultiheadAttention` keeps q, k and v in one parameter and reads `out_proj.weight` without calling the module: an
+adapter on
+`out_proj` is then never run, yet changes the model when it is merged. After `unfuse` there are four plain linear
+layers.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ class UnfusedAttention(nn.Module):
         super().__init__()
         plain = fused._qkv_same_embed_dim and fused.bias_k is None and not fused.add_zero_attn and fused.batch_first
         if not plain:
-            raise ConfigError("this attention layer cannot be unfused: it has other key widths, key biases or is sequence-first.")
+            raise ConfigError(
+                "this attention layer cannot be unfused: it has other key widths, key biases or is sequence-first."
+            )
         self.num_heads, self.head_dim, self.batch_first = fused.num_heads, fused.head_dim, True
         width = fused.embed_dim
         for i, name in enumerate(PROJECTIONS):
@@ -78,5 +82,7 @@ def refuse_state_dict(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if match is None:
             fused[key] = tensor
         elif match[2] == "q":
-            fused[f"{match[1]}.in_proj_{match[3]}"] = torch.cat([state[f"{match[1]}.{p}.{match[3]}"] for p in PROJECTIONS])
+            fused[f"{match[1]}.in_proj_{match[3]}"] = torch.cat(
+                [state[f"{match[1]}.{p}.{match[3]}"] for p in PROJECTIONS]
+            )
     return fused

@@ -18,7 +18,7 @@ from ..encoders.dual import DualEncoder
 from ..encoders.towers import Tower
 
 PEFT = Registry("peft", group="ptmrec.peft")
-"""Name -> `apply(encoder, config) -> Handle`. `defaults`, a mapping on the function, gives the keys that a variant without a YAML has."""
+"""Name -> `apply(encoder, config, modalities) -> Handle`; its `defaults` are the keys of a variant without a YAML."""
 
 BLOCK_KEYS = {"v": "vision_blocks", "t": "text_blocks"}
 
@@ -51,10 +51,10 @@ class Handle(ABC):
         """Inside, the encoder computes as the frozen one, bit for bit."""
 
     def merge(self) -> nn.Module:
-        """The encoder's model with the variant folded into its weights; `ConfigError` where the method has no such form."""
+        """The encoder's model with the variant folded into its weights; `ConfigError` if the method has none."""
         raise ConfigError(f"{type(self).__name__} cannot be merged into the encoder's weights.")
 
-    def train(self, mode: bool) -> None:
+    def train(self, mode: bool) -> None:  # noqa: B027 (most variants have no dropout)
         """Switch the variant's own dropout."""
 
     def n_parameters(self) -> int:
@@ -78,7 +78,9 @@ def chosen_blocks(tower: Tower, wanted: Any, key: str) -> list[int]:
     Raises:
         ConfigError: more blocks than there are, or a block that does not exist.
     """
-    allowed = f"0 to {tower.n_blocks} (that many top blocks), all, or a list of block numbers from 0 to {tower.n_blocks - 1}"
+    allowed = (
+        f"0 to {tower.n_blocks} (that many top blocks), all, or a list of block numbers from 0 to {tower.n_blocks - 1}"
+    )
     if wanted == "all":
         return list(range(tower.n_blocks))
     if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted <= tower.n_blocks:
@@ -89,6 +91,6 @@ def chosen_blocks(tower: Tower, wanted: Any, key: str) -> list[int]:
 
 
 def blocks_by_modality(encoder: DualEncoder, config: Any, modalities: Iterable[str]) -> dict[str, list[int]]:
-    """The blocks to adapt in each tower, by the keys `vision_blocks` and `text_blocks`; towers without any are left out."""
+    """The blocks to adapt in each tower, by `vision_blocks` and `text_blocks`; towers without any are left out."""
     chosen = {m: chosen_blocks(encoder.towers[m], config[BLOCK_KEYS[m]], BLOCK_KEYS[m]) for m in modalities}
     return {m: blocks for m, blocks in chosen.items() if blocks}

@@ -53,19 +53,24 @@ class HFHandle(Handle):
         try:
             identity = json.loads((folder / IDENTITY_FILE).read_text())
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{folder}: holds no adapter of this project ({IDENTITY_FILE} cannot be read: {error}).") from error
+            raise ConfigError(
+                f"{folder}: holds no adapter of this project ({IDENTITY_FILE} cannot be read: {error})."
+            ) from error
         if identity != self.encoder.identity:
             differing = [key for key in self.encoder.identity if identity.get(key) != self.encoder.identity[key]]
             raise ConfigError(
-                f"{folder}: the adapter belongs to the encoder {identity.get('encoder')}, this one is {self.encoder.name}; they differ in "
+                f"{folder}: the adapter belongs to the encoder {identity.get('encoder')}, this one is "
+                f"{self.encoder.name}; they differ in "
                 f"{', '.join(differing)}. Choose the encoder that it was trained on."
             )
         outcome = set_peft_model_state_dict(self.wrapped, load_peft_weights(str(folder), device="cpu"))
         missing = [key for key in outcome.missing_keys if key in self.named_parameters()]
         if missing or outcome.unexpected_keys:
             raise ConfigError(
-                f"{folder}: the adapter is of another shape: {len(missing)} tensors are missing, {len(outcome.unexpected_keys)} unknown, such "
-                f"as {(missing or outcome.unexpected_keys)[0]}. Give the same peft, vision_blocks, text_blocks and adapt as in training."
+                f"{folder}: the adapter is of another shape: {len(missing)} tensors are missing, "
+                f"{len(outcome.unexpected_keys)} unknown, such "
+                f"as {(missing or outcome.unexpected_keys)[0]}. Give the same peft, vision_blocks, text_blocks and "
+                "adapt as in training."
             )
 
     def disabled(self) -> AbstractContextManager[Any]:
@@ -82,7 +87,8 @@ class HFHandle(Handle):
 def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHandle:
     """Put the peft method of the key `peft_method` into the chosen blocks of the chosen towers.
 
-    Keys: `peft_method` (a PeftType), `vision_blocks`, `text_blocks`, `adapt` (roles: q, k, v, out, mlp, conv), and every
+    Keys: `peft_method` (a PeftType), `vision_blocks`, `text_blocks`, `adapt` (roles: q, k, v, out, mlp, conv), and
+    every
     `peft_<option>` as an option of peft's configuration.
 
     Raises:
@@ -90,25 +96,34 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
     """
     method = str(config["peft_method"]).upper()
     if method not in PeftType.__members__:
-        raise ConfigError(f"peft_method={config['peft_method']!r}: peft has no such method{nearest(method, PeftType.__members__)}")
+        raise ConfigError(
+            f"peft_method={config['peft_method']!r}: peft has no such method{nearest(method, PeftType.__members__)}"
+        )
     roles = config["adapt"] if isinstance(config["adapt"], list) else [config["adapt"]]
     if set(roles) - set(ROLES):
         raise ConfigError(f"adapt={config['adapt']!r}: must be a list of {', '.join(ROLES)}.")
     blocks = blocks_by_modality(encoder, config, modalities)
     if not blocks:
-        raise ConfigError("no block is chosen: vision_blocks and text_blocks leave nothing to tune (0 blocks in every tower).")
+        raise ConfigError(
+            "no block is chosen: vision_blocks and text_blocks leave nothing to tune (0 blocks in every tower)."
+        )
     targets = {m: [n for b in chosen for n in encoder.towers[m].modules_of(b, roles)] for m, chosen in blocks.items()}
     for modality, names in targets.items():
         if not names:
             tower = encoder.towers[modality]
             has = [role for role in ROLES if tower.modules_of(tower.n_blocks - 1, [role])]
-            raise ConfigError(f"adapt={roles}: no module of the {modality} tower has one of these roles; it has {', '.join(has)}.")
+            raise ConfigError(
+                f"adapt={roles}: no module of the {modality} tower has one of these roles; it has {', '.join(has)}."
+            )
     names = [name for found in targets.values() for name in found]
     wrapped = get_peft_model(encoder.model, _peft_config(method, config, names), low_cpu_mem_usage=False)
     wrapped.eval()
     adapted = {n.removeprefix("base_model.model.") for n, m in wrapped.named_modules() if hasattr(m, "base_layer")}
     if adapted != set(names):
-        raise ConfigError(f"{method} adapted {len(adapted)} modules instead of the {len(names)} that were asked for, e.g. not {sorted(set(names) - adapted)[:1]}.")
+        raise ConfigError(
+            f"{method} adapted {len(adapted)} modules instead of the {len(names)} that were asked for, e.g. not "
+            f"{sorted(set(names) - adapted)[:1]}."
+        )
     return HFHandle(encoder, {m: min(chosen) for m, chosen in blocks.items()}, wrapped)
 
 

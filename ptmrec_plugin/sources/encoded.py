@@ -15,7 +15,8 @@ from ..item_encoder import ItemEncoder, encoder_identity
 
 @FEATURES.register("encoder")
 def encoder_features(config: Any, folder: Path, n_items: int) -> Features:
-    """Frozen features of the encoder that the `encoder` key names, from `images/` and `items.jsonl` in the dataset folder.
+    """Frozen features of the encoder that the `encoder` key names, from `images/` and `items.jsonl` in the dataset
+    folder.
 
     Raises:
         DataError: the folder has no raw images and texts; the message says what it has and what to do.
@@ -26,7 +27,12 @@ def encoder_features(config: Any, folder: Path, n_items: int) -> Features:
     for modality in wanted_modalities(config):
         pooled = items.pooled(modality)
         tables[modality] = items.transform(modality)(pooled)
-    shown = {"identity": encoder_identity(config), "content": items.content.digest, "gap": config["planted_gap"], "norm": config["feature_norm"]}
+    shown = {
+        "identity": encoder_identity(config),
+        "content": items.content.digest,
+        "gap": config["planted_gap"],
+        "norm": config["feature_norm"],
+    }
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12]
     return Features(**tables, fingerprint=f"encoder:{config['encoder']}:{digest}")
 
@@ -35,10 +41,19 @@ def require_raw_content(config: Any, folder: Path) -> None:
     """`DataError` if there are no raw images and texts to encode."""
     if (folder / "images").is_dir() or (folder / "items.jsonl").is_file():
         return
-    npy = [name for name in (config["vision_feature_file"], config["text_feature_file"]) if name and (folder / name).is_file()]
-    has = f"only has features that somebody else extracted ({', '.join(npy)})" if npy else "has neither raw images and texts nor .npy features"
+    npy = [
+        name
+        for name in (config["vision_feature_file"], config["text_feature_file"])
+        if name and (folder / name).is_file()
+    ]
+    has = (
+        f"only has features that somebody else extracted ({', '.join(npy)})"
+        if npy
+        else "has neither raw images and texts nor .npy features"
+    )
     say = "features=files runs the other models on them; " if npy else ""
     raise DataError(
-        f"{folder} {has}. {config['model']} with features=encoder needs images/<itemID>.* and items.jsonl (one line an item: itemID, title, "
+        f"{folder} {has}. {config['model']} with features=encoder needs images/<itemID>.* and items.jsonl (one line "
+        "an item: itemID, title, "
         f"text) there. {say}interaction-only models (BPR, LightGCN) need no features."
     )

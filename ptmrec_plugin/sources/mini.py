@@ -5,46 +5,27 @@ Made for demonstrations, tests and controls. Nothing about real data follows fro
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mmrec_host.errors import ConfigError, DataError
-
-from .mini_pictures import PATTERNS, SILHOUETTES, TONES, draw_picture
+from .mini_pictures import SILHOUETTES
 
 log = logging.getLogger(__name__)
 
 MATERIALS = (("walnut", "oak", "pine"), ("linen", "wool", "cotton"), ("steel", "brass", "copper"), ("nylon", "vinyl", "acrylic"))
 STYLES = (("minimal", "plain", "sleek"), ("rustic", "rugged", "rural"), ("playful", "quirky", "funny"), ("elegant", "noble", "refined"))
-N = {"tone": 2, "hue": 4, "material": 4, "style": 4}
+N = {"tone": 2, "pattern": 6, "material": 4, "style": 4}
 PLANTED = tuple(N)
 MADE = (
-    "A {style} {kind} with {material} details, for {use}.",
-    "{style} {kind} trimmed in {material}, made for {use}.",
-    "This {kind} has {material} accents and a {style} look for {use}.",
-    "For {use}: a {style} {kind}, finished with {material}.",
+    "The {remark}. A {style} {kind} with {material} details for {use}.",
 )
 USES = (
     "slow mornings", "a crowded desk", "rainy weekends", "the guest room", "long dinners", "a sunny balcony", "small flats",
     "the reading corner", "garden parties", "a quiet office", "student rooms", "the holiday house", "early trains", "train stations",
     "music lovers", "hikers", "large families", "night owls", "birthday tables", "the hallway", "winter evenings", "tea time",
 )
-REMARKS = (
-    "Ships in a recycled box.", "A gift that people remember.", "Only a few are left.", "Wipe clean with a damp cloth.",
-    "Designed by two brothers.", "Returns are free.", "Also sold as a pair.", "Awarded by a jury of readers.",
-    "Numbered on the underside.", "Assembled in minutes.", "Our customers' favourite.", "New this season.",
-    "Made in Portugal.", "Price reduced in March.", "The second edition.", "Seen on television.", "Five year warranty.",
-    "Packed by volunteers.", "Inspired by an old film.", "Delivered by bicycle in town.", "Batteries are not included.",
-    "Keep away from open fire.", "Ranked first by a magazine.", "Named after a river.",
-)
+REMARKS="fox lighthouse violin cactus comet whale tractor pirate tulip volcano owl bicycle dragon mushroom anchor tiger castle balloon rocket cherry wolf piano island robot peacock bridge camel pumpkin mermaid train lion orchid knight penguin windmill turtle guitar desert wizard butterfly ship bear lemon tower elephant drum glacier monkey clown rose submarine parrot temple crab ballerina truck zebra moon snake market swan skeleton river horse".split()
 COMMUNITIES = 10
 FEWEST = 5
 
@@ -53,7 +34,7 @@ def draw_items(n, rng):
     def even(k):
         return rng.permutation(np.arange(n) % k)
     return {
-        "kind": even(len(SILHOUETTES)), "pattern": even(len(PATTERNS)), **{k: even(n_) for k, n_ in N.items()},
+        "kind": even(len(SILHOUETTES)), "hue": even(4), **{k: even(n_) for k, n_ in N.items()},
         "community": even(COMMUNITIES), "popularity": rng.normal(size=n),
     }
 
@@ -92,6 +73,6 @@ def texts(items, rng):
     out = []
     for i in range(len(items["kind"])):
         pick = lambda s: s[rng.integers(len(s))]
-        t = pick(MADE).format(style=pick(STYLES[items["style"][i]]), kind=list(SILHOUETTES)[items["kind"][i]], material=pick(MATERIALS[items["material"][i]]), use=pick(USES))
-        out.append(t[0].upper() + t[1:] + " " + pick(REMARKS))
+        t = pick(MADE).format(style=pick(STYLES[items["style"][i]]), kind=list(SILHOUETTES)[items["kind"][i]], remark=" and the ".join(rng.permutation(REMARKS)[:2]), material=pick(MATERIALS[items["material"][i]]), use=pick(USES))
+        out.append(t)
     return out

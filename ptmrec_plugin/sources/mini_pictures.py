@@ -57,6 +57,30 @@ SILHOUETTES: dict[str, tuple[list[Part], list[Part]]] = {
         [("rectangle", [40, 74, 60, 82], {})],
         [("chord", [17, 14, 83, 78], {"start": 0, "end": 180})],
     ),
+    "umbrella": (
+        [("rectangle", [48, 14, 52, 76], {}), ("ellipse", [48, 68, 62, 82], {"width": 4})],
+        [("chord", [15, 20, 85, 88], {"start": 180, "end": 360})],
+    ),
+    "hat": (
+        [("rectangle", [30, 58, 70, 66], {})],
+        [("rounded_rectangle", [31, 26, 69, 58], {"radius": 9}), ("ellipse", [14, 62, 86, 76], {})],
+    ),
+    "suitcase": (
+        [("rounded_rectangle", [40, 22, 60, 40], {"width": 4, "radius": 4}), ("rectangle", [26, 76, 32, 83], {}), ("rectangle", [68, 76, 74, 83], {})],
+        [("rounded_rectangle", [18, 33, 82, 78], {"radius": 6})],
+    ),
+    "candle": (
+        [("ellipse", [46, 12, 54, 27], {}), ("ellipse", [26, 72, 74, 84], {})],
+        [("rectangle", [38, 29, 62, 78], {})],
+    ),
+    "kite": (
+        [("polygon", [46, 72, 54, 72, 58, 88, 42, 88], {})],
+        [("polygon", [50, 12, 78, 40, 50, 78, 22, 40], {})],
+    ),
+    "boat": (
+        [("polygon", [18, 64, 82, 64, 70, 82, 30, 82], {}), ("rectangle", [48, 12, 51, 66], {})],
+        [("polygon", [53, 14, 80, 58, 53, 58], {}), ("polygon", [46, 22, 46, 58, 22, 58], {})],
+    ),
 }
 # pattern -> function of the phases down [h, 1] and across [1, w]; the second colour goes where it is positive.
 PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {

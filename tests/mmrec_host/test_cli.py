@@ -16,7 +16,10 @@ from mmrec_host.cli import main
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield
-    logging.getLogger().handlers = [h for h in logging.getLogger().handlers if "Tqdm" not in type(h).__name__]
+    root = logging.getLogger()
+    root.handlers = [h for h in root.handlers if "Tqdm" not in type(h).__name__]
+    for package in ("mmrec_host", "feature_cache", "ptmrec_plugin"):  # -q and -v set their levels
+        logging.getLogger(package).setLevel(logging.NOTSET)
 
 
 @pytest.fixture
@@ -53,14 +56,24 @@ def test_search_ranks_combinations_by_validation(words, capsys):
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("kind, names", [("models", ["PTMRec", "LATTICE", "Content"]), ("peft", ["lora"]), ("encoders", ["offline", "vit-b-32", "tiny"]), ("datasets", ["mini", "sports"])])
+@pytest.mark.parametrize(
+    "kind, names",
+    [
+        ("models", ["PTMRec", "LATTICE", "Content"]),
+        ("peft", ["lora"]),
+        ("encoders", ["offline", "vit-b-32", "tiny"]),
+        ("datasets", ["mini", "sports"]),
+    ],
+)
 def test_list_names_everything_with_a_few_words(kind, names, capsys):
     assert main(["list", kind]) == 0
     lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
     assert set(names) <= set(lines) and all(len(lines[name]) > 15 for name in names)
 
 
-@pytest.mark.parametrize("argv", [["-h"], ["run", "-h"], ["list", "-h"], ["table", "-h"], ["install", "-h"], ["run-mmrec", "-h"]])
+@pytest.mark.parametrize(
+    "argv", [["-h"], ["run", "-h"], ["list", "-h"], ["table", "-h"], ["install", "-h"], ["run-mmrec", "-h"]]
+)
 def test_help_anywhere(argv, capsys):
     with pytest.raises(SystemExit) as stop:
         main(argv)
@@ -105,7 +118,23 @@ def test_a_plugin_file_adds_a_model(words, tmp_path, capsys):
         "    def representations(self):\n"
         "        return torch.ones(self.n_users, 1), self.counts[:, None]\n"
     )
-    assert main(["-q", "-m", "Popular", "-d", "toy", "--plugin", "popular.py", *words, "req_training=false", "is_multimodal_model=false"]) == 0
+    assert (
+        main(
+            [
+                "-q",
+                "-m",
+                "Popular",
+                "-d",
+                "toy",
+                "--plugin",
+                "popular.py",
+                *words,
+                "req_training=false",
+                "is_multimodal_model=false",
+            ]
+        )
+        == 0
+    )
     assert "Popular" in capsys.readouterr().out
     (tmp_path / "broken.py").write_text("import nowhere_to_be_found\n")
     assert main(["-m", "BPR", "-d", "toy", "--plugin", "broken.py"]) == 2

@@ -12,7 +12,20 @@ from mmrec_host.models.base import MODELS
 from mmrec_host.yaml_values import parse_value
 
 
-@pytest.mark.parametrize("text, value", [("1e-4", 1e-4), ("1e4", 1e4), (".5", 0.5), ("7", 7), ("-3", -3), ("[1e-3, b]", [1e-3, "b"]), ("true", True), ("null", None), ("v1e", "v1e")])
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("1e-4", 1e-4),
+        ("1e4", 1e4),
+        (".5", 0.5),
+        ("7", 7),
+        ("-3", -3),
+        ("[1e-3, b]", [1e-3, "b"]),
+        ("true", True),
+        ("null", None),
+        ("v1e", "v1e"),
+    ],
+)
 def test_values_are_what_their_reader_means(text, value):
     parsed = parse_value(text)
     assert parsed == value and type(parsed) is type(value)

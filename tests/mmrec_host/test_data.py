@@ -85,7 +85,11 @@ def test_splits_mask_training_items_and_by_key_validation_items(config):
 
 def test_cold_items_have_no_training_rows_and_are_ranked_among_themselves(config):
     rng = np.random.default_rng(0)
-    rows = [(u, i, int(label)) for u in range(30) for i, label in zip(rng.permutation(60)[:20], rng.permutation([0] * 16 + [1] * 2 + [2] * 2))]
+    rows = [
+        (u, i, int(label))
+        for u in range(30)
+        for i, label in zip(rng.permutation(60)[:20], rng.permutation([0] * 16 + [1] * 2 + [2] * 2))
+    ]
     data = interactions(rows)
     splits = make_splits(data, config.replaced(cold_items=0.2))
     valid, test = splits.valid.candidates, splits.test.candidates
@@ -93,7 +97,9 @@ def test_cold_items_have_no_training_rows_and_are_ranked_among_themselves(config
     assert not np.isin(splits.train_items, np.concatenate([valid, test])).any()
     assert set(splits.test.positives.values) <= set(test)
     total = np.isin(data.items, test) & np.isin(data.users, np.unique(splits.train_users))
-    assert len(splits.test.positives.values) == total.sum()  # all interactions of a cold item count, whatever their label
+    assert (
+        len(splits.test.positives.values) == total.sum()
+    )  # all interactions of a cold item count, whatever their label
     other = make_splits(data, config.replaced(cold_items=0.2, seed=2))
     assert set(other.test.candidates) != set(test)
     fixed = [make_splits(data, config.replaced(cold_items=0.2, cold_seed=5, seed=s)).digest for s in (1, 2)]

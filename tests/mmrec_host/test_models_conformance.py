@@ -156,7 +156,6 @@ class TestLATTICEWithNGCF(ModelConformance):
     name = "LATTICE"
     changes = {"weight_size": [16, 16], "feat_embed_dim": 16, "cf_model": "ngcf"}
 
-
     @pytest.mark.parametrize("changes", [{"weight_size": [16, 8]}, {"mess_dropout": [0.1]}], ids=str)
     def test_layers_that_cannot_be_averaged_are_an_error(self, changes):
         with pytest.raises(ConfigError, match="weight_size=.*must repeat embedding_size=16.*mess_dropout"):

@@ -25,7 +25,9 @@ def test_the_best_validation_epoch_is_brought_back_and_test_is_scored_once(toy_k
     lines = [json.loads(line) for line in (result.record.path / "epochs.jsonl").read_text().splitlines()]
     scores = [line["valid"]["recall@20"] for line in lines]
     best = result.record.info["best"]
-    assert best["epoch"] == 1 + int(np.argmax(scores)) and result.valid["recall@20"] == max(scores)  # the first of equals
+    assert best["epoch"] == 1 + int(np.argmax(scores)) and result.valid["recall@20"] == max(
+        scores
+    )  # the first of equals
     assert not any("test" in line for line in lines)
     state = torch.load(result.record.path / "checkpoint.pt", weights_only=True)["state"]
     assert all(torch.equal(state[k], v) for k, v in result.model.state_dict().items())
@@ -82,11 +84,15 @@ def test_a_phase_that_may_not_be_ended_in_only_prepares(made):
         one.parameter_groups = lambda: [{"params": list(model.parameters()), "lr": rate}]
         return one
 
-    outcome = Trainer(model, config, dataset.splits.valid).fit([phase("teacher", False, 0.05), phase("student", True, 0.0)])
+    outcome = Trainer(model, config, dataset.splits.valid).fit(
+        [phase("teacher", False, 0.05), phase("student", True, 0.0)]
+    )
     assert seen == [None, "teacher"] and outcome.best.phase == "student"
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(toy_keys):
-    first, again, other = (quick_start("VBPR", "toy", {**toy_keys, "seed": s, "epochs": 2, "learning_rate": 0.01}) for s in (1, 1, 2))
+    first, again, other = (
+        quick_start("VBPR", "toy", {**toy_keys, "seed": s, "epochs": 2, "learning_rate": 0.01}) for s in (1, 1, 2)
+    )
     assert first.test == again.test
     assert not torch.equal(first.model.user_embedding.weight, other.model.user_embedding.weight)

@@ -99,8 +99,12 @@ def test_minilm_agrees_with_transformers():
     reference = (hidden * mask).sum(1) / mask.sum(1)
     encoder = build_encoder(config("offline"))
     torch.testing.assert_close(encoder.encode("t", encoder.tokens(TEXTS)), reference, atol=1e-5, rtol=1e-5)
-    similar = torch.cosine_similarity(*encoder.encode("t", encoder.tokens(["running shoes", "sneakers for jogging"])), dim=0)
-    different = torch.cosine_similarity(*encoder.encode("t", encoder.tokens(["running shoes", "a tax return form"])), dim=0)
+    similar = torch.cosine_similarity(
+        *encoder.encode("t", encoder.tokens(["running shoes", "sneakers for jogging"])), dim=0
+    )
+    different = torch.cosine_similarity(
+        *encoder.encode("t", encoder.tokens(["running shoes", "a tax return form"])), dim=0
+    )
     assert similar > different + 0.2
 
 

@@ -70,7 +70,11 @@ def test_concatenations_embeddings_and_buffers_are_found_by_value():
     v, t = torch.randn(6, 2), torch.randn(6, 3)
     model = Foreign(v, t)
     slots = FeatureSlots(model, {"v": v, "t": t})
-    assert sorted((s.attribute, s.modalities) for s in slots.slots) == [("both", ("t", "v")), ("text", ("t",)), ("weight", ("v",))]
+    assert sorted((s.attribute, s.modalities) for s in slots.slots) == [
+        ("both", ("t", "v")),
+        ("text", ("t",)),
+        ("weight", ("v",)),
+    ]
     assert not model.image.weight.requires_grad and model.other.requires_grad
     new = {"v": v + 1, "t": t + 1}
     with slots.live(new):

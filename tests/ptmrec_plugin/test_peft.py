@@ -14,7 +14,7 @@ from ptmrec_plugin.peft.base import PEFT, Handle
 
 MODELS.get("PTMRec")
 EXPECTED = {
-    "tiny": {f"{path}.2.attn.{p}_proj" for path in ("visual.transformer.resblocks", "transformer.resblocks") for p in "qv"},
+    "tiny": {f"{path}transformer.resblocks.2.attn.{p}_proj" for path in ("visual.", "") for p in "qv"},
     "offline": {
         *(f"text.transformer.encoder.layer.5.attention.self.{p}" for p in ("query", "value")),
         *(f"visual.trunk.blocks.6.0.{c}" for c in ("conv_pw", "conv_pwl")), "visual.trunk.conv_head",
@@ -118,11 +118,15 @@ def test_an_adapter_of_another_encoder_or_shape_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "keys, message",
     [
-        ({"vision_blocks": 9}, "0 to 3"), ({"text_blocks": [7]}, "from 0 to 2"), ({"adapt": ["q", "w"]}, "q, k, v, out, mlp, conv"),
-        ({"adapt": ["conv"]}, "q, k, v, out, mlp"), ({"vision_blocks": 0, "text_blocks": 0}, "nothing to tune"),
-        ({"peft_method": "LORRA"}, "LORA"), ({"peft_rank": 3}, "LoraConfig"),
+        ({"vision_blocks": 9}, "0 to 3"),
+        ({"text_blocks": [7]}, "from 0 to 2"),
+        ({"adapt": ["q", "w"]}, "q, k, v, out, mlp, conv"),
+        ({"adapt": ["conv"]}, "q, k, v, out, mlp"),
+        ({"vision_blocks": 0, "text_blocks": 0}, "nothing to tune"),
+        ({"peft_method": "LORRA"}, "LORA"),
+        ({"peft_rank": 3}, "LoraConfig"),
     ],
-)  # fmt: skip
+)
 def test_options_that_do_not_fit_say_what_does(keys, message):
     with pytest.raises(ConfigError, match=message):
         applied(**keys)

@@ -18,7 +18,9 @@ def loader() -> TrainLoader:
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((30, 50)) < 0.3)
     keep = items != 49  # an item without training rows
-    config = load_config("BPR", "toy").replaced(device=torch.device("cpu"), seed=3, batching="item_pool", pool_size=8, kt_users=5)
+    config = load_config("BPR", "toy").replaced(
+        device=torch.device("cpu"), seed=3, batching="item_pool", pool_size=8, kt_users=5
+    )
     return TrainLoader(config, users[keep], items[keep], 30, 50, Features())
 
 
@@ -45,7 +47,9 @@ def test_epochs_differ_and_repeat(loader):
 
 def test_a_user_who_took_the_whole_pool_is_left_out():
     users, items = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 2, 1])
-    config = load_config("BPR", "toy").replaced(device=torch.device("cpu"), seed=0, batching="item_pool", pool_size=2, kt_users=9)
+    config = load_config("BPR", "toy").replaced(
+        device=torch.device("cpu"), seed=0, batching="item_pool", pool_size=2, kt_users=9
+    )
     loader = TrainLoader(config, users, items, 3, 3, Features())
     for epoch in range(1, 12):
         for batch in make_batches(loader, config).epoch(epoch, "s"):

@@ -84,7 +84,9 @@ def test_cached_activations_give_the_features_of_the_whole_encoder(toy_keys):
     ids = np.array([3, 0, 17])
     for modality in "vt":
         cached = model.tuner.transforms[modality](model.tuner._encode(modality, ids))
-        torch.testing.assert_close(cached, whole.live(modality, torch.from_numpy(ids)), atol=2e-3, rtol=2e-3)  # float16 in the cache
+        torch.testing.assert_close(
+            cached, whole.live(modality, torch.from_numpy(ids)), atol=2e-3, rtol=2e-3
+        )  # float16 in the cache
         torch.testing.assert_close(cached, model.frozen[modality][ids], atol=2e-3, rtol=2e-3)
 
 
@@ -101,7 +103,11 @@ def test_untuned_towers_keep_their_frozen_features(toy_keys):
 
 def test_a_teacher_at_chance_is_warned_of(toy_keys, caplog):
     with caplog.at_level(logging.WARNING):
-        quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "epochs": 1, "learning_rate": 1e-9, "topk": [5], "valid_metric": "Recall@5"})
+        quick_start(
+            "PTMRec",
+            "toy",
+            {**toy_keys, **QUICK, "epochs": 1, "learning_rate": 1e-9, "topk": [5], "valid_metric": "Recall@5"},
+        )
     assert "nothing to transfer" in caplog.text
 
 
@@ -119,7 +125,15 @@ def test_only_npy_features_say_that_raw_items_are_needed(toy_keys, raw_data):
     assert frozen.test == quick_start("PTMRec", "toy", {**toy_keys, "features": "files", "mode": "frozen"}).test
 
 
-@pytest.mark.parametrize("keys, message", [({"mode": "two_stages"}, "two_stage"), ({"base": "PTMRec"}, "another recommender"), ({"base": "BPR"}, "features"), ({"batching": "x"}, "item_pool")])
+@pytest.mark.parametrize(
+    "keys, message",
+    [
+        ({"mode": "two_stages"}, "two_stage"),
+        ({"base": "PTMRec"}, "another recommender"),
+        ({"base": "BPR"}, "features"),
+        ({"batching": "x"}, "item_pool"),
+    ],
+)
 def test_keys_that_do_not_fit(toy_keys, keys, message):
     with pytest.raises(ConfigError, match=message):
         quick_start("PTMRec", "toy", {**toy_keys, **keys})
@@ -129,7 +143,9 @@ def test_baselines_and_ptmrec_see_the_same_frozen_features(toy_keys):
     config = load_config("VBPR", "toy", overrides=toy_keys)
     _, loader, _ = build(config)
     _, other, _ = build(load_config("PTMRec", "toy", overrides=toy_keys))
-    assert loader.features.fingerprint == other.features.fingerprint and torch.equal(loader.features.v, other.features.v)
+    assert loader.features.fingerprint == other.features.fingerprint and torch.equal(
+        loader.features.v, other.features.v
+    )
     assert loader.features.v.mean(0).abs().max() < 1e-4
     assert loader.features.t.square().sum(1).mean().item() == pytest.approx(1, rel=1e-4)
 
@@ -138,5 +154,3 @@ def test_a_planted_gap_narrows_the_frozen_features(toy_keys):
     config = load_config("VBPR", "toy", overrides={**toy_keys, "planted_gap": 3})
     _, loader, _ = build(config)
     assert loader.features.v.shape[1] == loader.features.t.shape[1] == 3
-
-

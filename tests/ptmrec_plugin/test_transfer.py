@@ -75,4 +75,6 @@ def test_ridge_regression_finds_a_linear_map(setting):
     student = RidgeStudent(teacher, {"v": z}, torch.arange(150))
     torch.testing.assert_close(student.weights["v"].detach(), true, atol=0.05, rtol=0.05)
     users = torch.arange(6)
-    torch.testing.assert_close(student.modality_scores(users, z[150:], "v"), teacher.scores(users, torch.arange(150, 200)), atol=0.5, rtol=0.1)
+    torch.testing.assert_close(
+        student.modality_scores(users, z[150:], "v"), teacher.scores(users, torch.arange(150, 200)), atol=0.5, rtol=0.1
+    )
