@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
         name, registry = str(chosen.get(key)), Registry.every.get(group)
         path = find_yaml(group, name)
         if path is not None:
-            layers.append(read_layer(path, dataset))
+            layers.append(replace(read_layer(path, dataset), search={}))  # a base's grid is not the model's
         elif registry is not None and name in registry:
             layers.append(Layer(f"{group} {name}", dict(getattr(registry.get(name), "defaults", {}))))
         elif chosen.get(key) is not None:

@@ -43,6 +43,7 @@ class Tuner:
         self.changed = False
         self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
         self.encoded, self.started = 0, 0.0
+        self.warned: set[str] = set()
 
     def _encode(self, modality: str, ids: np.ndarray) -> Tensor:
         if modality not in self.states:
@@ -74,6 +75,15 @@ class Tuner:
         """Mean gradient norm of each modality's live features, and items a second through forward and backward."""
         norms = {m: torch.stack(g).mean().item() if g else 0.0 for m, g in self.gradient_norms.items()}
         rate = self.encoded / (time.perf_counter() - self.started) if self.encoded else 0.0
+        silent = [m for m, value in norms.items() if value == 0.0 and m not in self.warned]
+        if silent and self.encoded:
+            log.warning(
+                "no gradient reached the encoder from the features %s: the loss of base=%s does not depend on them (FREEDOM "
+                "with reg_weight=0 and kt_weight=0 only ranks by a graph frozen from them).",
+                ", ".join(silent),
+                self.config["base"],
+            )
+            self.warned.update(silent)
         self.gradient_norms = {m: [] for m in self.modalities}
         self.encoded = 0
         return {**{f"gradient_norm_{m}": value for m, value in norms.items()}, "items_per_second": rate}

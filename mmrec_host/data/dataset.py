@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from .interactions import Interactions, read_interactions
 from .loader import TrainLoader
 from .splits import Splits, make_splits
 
-log = logging.getLogger(__name__)
 MAKERS = Registry("dataset maker", group="mmrec.datasets")
+"""Name -> `make(folder, config)`: makes a missing folder; `DataError` if the one there was made otherwise."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,13 @@ class Dataset:
 
 
 def dataset_folder(config: Any) -> Path:
-    """The folder of a dataset; made first, if it is missing and the `dataset_maker` key names who can make it.
+    """The folder of a dataset; if it is missing, the maker that the `dataset_maker` key names makes it.
 
     Raises:
         DataError: there is no such folder and no maker.
     """
     folder = Path(config["data_path"]) / config["dataset"]
-    if not folder.is_dir() and config["dataset_maker"]:
-        log.info("%s is not there yet: making it (dataset_maker=%s)", folder, config["dataset_maker"])
+    if config["dataset_maker"]:
         MAKERS.get(config["dataset_maker"])(folder, config)
     if not folder.is_dir():
         raise DataError(

@@ -13,7 +13,9 @@ SIZE = 96  # pixels of the finished picture
 CANVAS = 3 * SIZE  # drawn larger and then reduced, for smooth edges
 
 Colour = tuple[int, int, int]
-Part = tuple[str, list[int], dict[str, int]]  # ImageDraw method, coordinates in percent of the canvas, options in percent
+Part = tuple[
+    str, list[int], dict[str, int]
+]  # ImageDraw method, coordinates in percent of the canvas, options in percent
 
 # kind -> (parts in the accent colour, parts with the pattern); a part with a "width" is a ring, others are filled.
 SILHOUETTES: dict[str, tuple[list[Part], list[Part]]] = {
@@ -23,7 +25,10 @@ SILHOUETTES: dict[str, tuple[list[Part], list[Part]]] = {
     ),
     "vase": (
         [("ellipse", [38, 16, 62, 24], {})],
-        [("polygon", [40, 20, 60, 20, 57, 36, 70, 54, 62, 80, 38, 80, 30, 54, 43, 36], {}), ("ellipse", [28, 36, 72, 76], {})],
+        [
+            ("polygon", [40, 20, 60, 20, 57, 36, 70, 54, 62, 80, 38, 80, 30, 54, 43, 36], {}),
+            ("ellipse", [28, 36, 72, 76], {}),
+        ],
     ),
     "lamp": (
         [("rectangle", [48, 44, 52, 78], {}), ("ellipse", [34, 74, 66, 82], {})],
@@ -42,12 +47,18 @@ SILHOUETTES: dict[str, tuple[list[Part], list[Part]]] = {
         [("rounded_rectangle", [23, 29, 77, 75], {"radius": 12})],
     ),
     "lantern": (
-        [("rounded_rectangle", [39, 15, 61, 26], {"radius": 2}), ("rounded_rectangle", [39, 73, 61, 83], {"radius": 2})],
+        [
+            ("rounded_rectangle", [39, 15, 61, 26], {"radius": 2}),
+            ("rounded_rectangle", [39, 73, 61, 83], {"radius": 2}),
+        ],
         [("ellipse", [21, 21, 79, 78], {})],
     ),
     "chair": (
         [("polygon", [30, 58, 35, 58, 31, 84, 27, 84], {}), ("polygon", [65, 58, 70, 58, 73, 84, 69, 84], {})],
-        [("rounded_rectangle", [31, 16, 69, 52], {"radius": 8}), ("rounded_rectangle", [25, 50, 75, 62], {"radius": 5})],
+        [
+            ("rounded_rectangle", [31, 16, 69, 52], {"radius": 8}),
+            ("rounded_rectangle", [25, 50, 75, 62], {"radius": 5}),
+        ],
     ),
     "teapot": (
         [("ellipse", [13, 42, 38, 68], {"width": 5}), ("ellipse", [46, 26, 54, 34], {})],
@@ -66,7 +77,11 @@ SILHOUETTES: dict[str, tuple[list[Part], list[Part]]] = {
         [("rounded_rectangle", [31, 26, 69, 58], {"radius": 9}), ("ellipse", [14, 62, 86, 76], {})],
     ),
     "suitcase": (
-        [("rounded_rectangle", [40, 22, 60, 40], {"width": 4, "radius": 4}), ("rectangle", [26, 76, 32, 83], {}), ("rectangle", [68, 76, 74, 83], {})],
+        [
+            ("rounded_rectangle", [40, 22, 60, 40], {"width": 4, "radius": 4}),
+            ("rectangle", [26, 76, 32, 83], {}),
+            ("rectangle", [68, 76, 74, 83], {}),
+        ],
         [("rounded_rectangle", [18, 33, 82, 78], {"radius": 6})],
     ),
     "candle": (
@@ -103,7 +118,7 @@ def _colour(hue: float, lightness: float, saturation: float) -> Colour:
 
 
 def _mask(parts: list[Part], zoom: float, shift: np.ndarray, tilt: float) -> Image.Image:
-    """Parts of a silhouette, white on black, enlarged about the centre, moved by `shift` pixels and turned by `tilt` degrees."""
+    """A silhouette, white on black, enlarged about the centre, moved by `shift` pixels and turned by `tilt` degrees."""
     mask = Image.new("L", (CANVAS, CANVAS))
     draw = ImageDraw.Draw(mask)
     percent = zoom * CANVAS / 100
