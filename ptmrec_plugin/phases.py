@@ -71,7 +71,7 @@ def plan(model: PTMRec, loader: Any, config: Any) -> list[Phase]:
     phases = []
     if mode.stage1:
         stage1 = single_phase(model, loader, config)
-        stage1.name, stage1.batches = "stage1", lambda epoch: loader.epoch(epoch, "stage1")
+        stage1.name = "stage1"  # with the plain model's draws, so that mode=frozen is the base, number for number
         stage1.parameter_groups = lambda: [_base_group(model, config["learning_rate"])]
         stage1.candidate = not mode.from_scratch
         phases.append(stage1)

@@ -78,8 +78,8 @@ class Tuner:
         silent = [m for m, value in norms.items() if value == 0.0 and m not in self.warned]
         if silent and self.encoded:
             log.warning(
-                "no gradient reached the encoder from the features %s: the loss of base=%s does not depend on them (FREEDOM "
-                "with reg_weight=0 and kt_weight=0 only ranks by a graph frozen from them).",
+                "no gradient reached the encoder from the features %s: the loss of base=%s does not depend on them "
+                "(FREEDOM with reg_weight=0 and kt_weight=0 only ranks by a graph frozen from them).",
                 ", ".join(silent),
                 self.config["base"],
             )

@@ -135,8 +135,8 @@ def _check_made_with(folder: Path, options: dict[str, Any]) -> None:
     other = [f"{key}={made.get(key)} instead of {value}" for key, value in options.items() if made.get(key) != value]
     if other:
         raise DataError(
-            f"{folder} is there already, made with {', '.join(other)}. Remove it, or have another one made elsewhere with "
-            f"data_path=FOLDER."
+            f"{folder} is there already, made with {', '.join(other)}. Remove it, or have another one made elsewhere "
+            f"with data_path=FOLDER."
         )
 
 

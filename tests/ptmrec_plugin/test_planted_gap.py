@@ -1,7 +1,8 @@
 """The machinery tunes: on a planted domain gap, tuning recovers what the frozen features lost.
 
-Both towers end in a fixed random projection to 8 dimensions, so that frozen features carry little of what taste depends
-on. Cold items of the generated dataset, a recommender without item ids, no knowledge transfer (its teacher would be at chance).
+Both towers end in a fixed random projection to 8 dimensions, so that frozen features carry little of what taste
+depends on. Cold items of the generated dataset, a recommender without item ids, no knowledge transfer (its teacher
+would be at chance).
 """
 
 from __future__ import annotations

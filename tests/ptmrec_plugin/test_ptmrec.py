@@ -50,11 +50,12 @@ def test_the_candidate_before_stage_two_scores_exactly_as_stage_ones_best(toy_ke
     assert start["epoch"] == 0 and start["valid"] == best["valid"]
 
 
-def test_frozen_mode_equals_the_base_alone(toy_keys):
-    """PTMRec adds nothing to stage 1 but the name of the phase, from which the epochs' draws come."""
-    wrapped = quick_start("PTMRec", "toy", {**toy_keys, "mode": "frozen", "epochs": 0, "req_training": False})
-    alone = quick_start("VBPR", "toy", {**toy_keys, "epochs": 0, "req_training": False})
-    assert wrapped.test == alone.test
+@pytest.mark.parametrize("base", ["VBPR", "Content"])
+def test_frozen_mode_is_the_base_number_for_number(toy_keys, base):
+    keys = {**toy_keys, "learning_rate": 0.01}
+    wrapped = quick_start("PTMRec", "toy", {**keys, "mode": "frozen", "base": base})
+    alone = quick_start(base, "toy", keys)
+    assert wrapped.test == alone.test and wrapped.valid == alone.valid
 
 
 def test_the_best_state_comes_back_with_its_features_and_adapter(toy_keys):
