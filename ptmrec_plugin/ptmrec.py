@@ -139,12 +139,15 @@ class PTMRec(Recommender):
         return state
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Bring a snapshot back; one from before tuning means the frozen features and the variant's first state."""
+        """Bring a snapshot back; one from before tuning means the frozen features and the variant's first state.
+
+        Without a tuner the model scores as it did, but φ is left out: `start_tuning` first to go on.
+        """
+        stored = _section(state, "features.")
+        wanted = {m: stored.get(m, table) for m, table in self.frozen.items()}
+        if any(not torch.equal(wanted[m], self.tables[m]) for m in wanted):
+            self._put(wanted)  # before ψ is loaded: a base may hold the features among its parameters
         if self.tuner is not None:
-            stored = _section(state, "features.")
-            wanted = {m: stored.get(m, self.frozen[m]) for m in self.tuner.modalities}
-            if any(not torch.equal(wanted[m], self.tables[m]) for m in wanted):
-                self._put(wanted)
             self.tuner.handle.load_state(_section(state, "peft.") or self.tuner.first_state)
             self.tuner.changed = False
         self.base.load_state_dict(_section(state, "base."))

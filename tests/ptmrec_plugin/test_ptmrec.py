@@ -58,14 +58,18 @@ def test_frozen_mode_is_the_base_number_for_number(toy_keys, base):
     assert wrapped.test == alone.test and wrapped.valid == alone.valid
 
 
-def test_the_best_state_comes_back_with_its_features_and_adapter(toy_keys):
-    keys = {**toy_keys, **QUICK, "mode": "joint", "kt_weight": 0.0, "joint_epochs": 4}
+@pytest.mark.parametrize("base", ["VBPR", "FREEDOM"])
+def test_the_best_state_comes_back_with_its_features_and_adapter(toy_keys, base):
+    keys = {**toy_keys, **QUICK, "mode": "joint", "kt_weight": 0.0, "joint_epochs": 4, "base": base}
     result = quick_start("PTMRec", "toy", keys)
     model, users = result.model, torch.arange(40)
     scores = model.full_sort_predict([users])
     config = load_config("PTMRec", "toy", overrides=keys)
-    _, _, fresh = build(config)
     checkpoint = torch.load(result.record.path / "checkpoint.pt", weights_only=True)
+    _, _, scoring = build(config)
+    scoring.restore(checkpoint["state"])  # without the encoder
+    assert torch.equal(scoring.full_sort_predict([users]), scores)
+    _, _, fresh = build(config)
     fresh.start_tuning()
     fresh.restore(checkpoint["state"])
     assert torch.equal(fresh.full_sort_predict([users]), scores)
