@@ -51,3 +51,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def dump(values: dict[str, Any]) -> str:
     """YAML text of a mapping of plain values."""
     return yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
+
+
+def flow(value: Any) -> str:
+    """A value as it would be written on the command line."""
+    return f"[{', '.join(map(flow, value))}]" if isinstance(value, list) else str(value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 
 from ..config import known_yamls
 from ..models.base import MODELS
 from ..registry import Registry
 
+WORDS = 100  # characters
 PLURALS = {"models": "model", "peft": "peft", "encoders": "encoder", "datasets": "dataset"}
 
 
@@ -31,7 +33,8 @@ class ListCommand:
             about |= {name: about.get(name) or registry.about(name) for name in registry.names()}
         width = max(map(len, about), default=0)
         for name, words in sorted(about.items(), key=lambda item: item[0].lower()):
-            print(f"{name:<{width}}  {words}".rstrip())
+            said = textwrap.shorten(words.removeprefix(f"{name}: "), WORDS, placeholder=" …")
+            print(f"{name:<{width}}  {said}".rstrip())
         return 0
 
 

@@ -14,6 +14,7 @@ from ..quick_start import run
 from ..reporting.render import render
 from ..reporting.tables import results_table
 from ..training.search import grid_search
+from ..yaml_values import flow
 from . import dry_run
 
 # Shared by all runs of a table, or without influence on a result.
@@ -24,6 +25,8 @@ EXAMPLES = """examples:
   -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
+
+Other commands (`list`, `table`, `install`, …) stand in place of -m: see `ptmrec -h`.
 """
 
 
@@ -107,7 +110,7 @@ def resolve(args: argparse.Namespace) -> list[Config]:
 
 def label_of(config: Config) -> str:
     """How the table names a run: the model, and what the command line changed that tells it from the others."""
-    changed = " ".join(f"{k}={v}" for k, v in sorted(config.overrides.items()) if k not in UNLABELLED)
+    changed = " ".join(f"{k}={flow(v)}" for k, v in sorted(config.overrides.items()) if k not in UNLABELLED)
     return f"{config['model']} {changed}".strip()
 
 

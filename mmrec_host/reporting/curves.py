@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from .records import RunRecord
 
 log = logging.getLogger(__name__)
+TITLE_WIDTH = 80  # characters
 
 
 def draw_curve(record: RunRecord) -> Path | None:
@@ -45,7 +47,8 @@ def draw_curve(record: RunRecord) -> Path | None:
         xlim=(-0.5, len(lines) - 0.5),
     )
     title = f"{record.info['label']} on {record.info['dataset']}, seed {record.info['seed']}"
-    axes.set_title(title, parse_math=False)  # a label may hold dollar signs
+    # A label may be long, and may hold dollar signs.
+    axes.set_title(textwrap.fill(title, TITLE_WIDTH), parse_math=False)
     axes.legend(fontsize="small")
     path = record.path / "curve.png"
     figure.savefig(path, dpi=120)
