@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,14 @@ import mmrec_configs
 
 from .errors import ConfigError
 from .registry import Registry, nearest
-from .yaml_values import dump, parse_value, read_mapping
+from .yaml_values import dump, flow, parse_value, read_mapping
 
 # Keys that say where a run stands, not what it computes: they are no part of `Config.settings_sha`.
 MACHINE_KEYS = {"seed", "data_path", "run_path", "cache_path", "device", "threads", "progress", "save_model"}
+
+LIST_OR_ONE = {"topk", "metrics", "modalities"}  # MMRec takes a single value for these too
+# Without influence on a result, or said by a table's caption.
+UNLABELLED = MACHINE_KEYS | {"cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}
 
 
 class Config(dict):
@@ -52,6 +56,11 @@ class Config(dict):
         """YAML text of all values."""
         return dump(self.plain())
 
+    def label(self) -> str:
+        """How a table names a run: the model, and what files, command line or `config_dict` changed of its keys."""
+        changed = " ".join(f"{k}={flow(v)}" for k, v in sorted(self.overrides.items()) if k not in UNLABELLED)
+        return f"{self['model']} {changed}".strip()
+
     def settings_sha(self) -> str:
         """Digest of everything that may change a result but the seed."""
         settings = {k: v for k, v in self.plain().items() if k not in MACHINE_KEYS}
@@ -60,12 +69,22 @@ class Config(dict):
 
 @dataclass
 class Layer:
-    """Flat values from one place, with the grid that its YAML asks to search."""
+    """Flat values from one place, and what its YAML says about them.
 
-    source: str
+    Attributes:
+        search: key -> values that `--search` tries.
+        option_groups: key -> folder of the YAML that the key's value names.
+        minimum: key -> smallest allowed number.
+        allowed: key -> allowed values.
+        any_type: keys whose values may be of another type than the default.
+    """
+
     values: dict[str, Any]
     search: dict[str, list[Any]] = field(default_factory=dict)
     option_groups: dict[str, str] = field(default_factory=dict)
+    minimum: dict[str, float] = field(default_factory=dict)
+    allowed: dict[str, list[Any]] = field(default_factory=dict)
+    any_type: list[str] = field(default_factory=list)
 
 
 def folders() -> list[Path]:
@@ -88,9 +107,9 @@ def known_yamls(group: str) -> dict[str, Path]:
 def read_layer(path: Path, dataset: str | None = None) -> Layer:
     """One YAML file; its `tuned` values for `dataset` win, lists under MMRec's `hyper_parameters` become a search."""
     values = read_mapping(path)
-    search = values.pop("search", None) or {}
+    said = {f.name: values.pop(f.name, None) or f.default_factory() for f in fields(Layer) if f.name != "values"}
     tuned = values.pop("tuned", None) or {}
-    groups = values.pop("option_groups", None) or {}
+    search = said["search"]
     for key in values.pop("hyper_parameters", None) or []:
         if key in values and not isinstance(values[key], list):
             raise ConfigError(f"{path}: {key!r} stands under hyper_parameters, so it must be a list of values to try.")
@@ -100,7 +119,7 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
     if not all(isinstance(v, list) and v for v in search.values()):
         raise ConfigError(f"{path}: every key under `search` must be a list of values to try.")
     values.update(tuned.get(dataset) or {})
-    return Layer(str(path), values, search, groups)
+    return Layer(values, **said)
 
 
 def parse_overrides(texts: Iterable[str], models: Sequence[str]) -> dict[str | None, dict[str, Any]]:
@@ -126,18 +145,32 @@ def parse_overrides(texts: Iterable[str], models: Sequence[str]) -> dict[str | N
 
 def _type_error(key: str, value: Any, default: Any) -> str | None:
     """What is wrong with the type of `value`, judged by the value that the YAML files give."""
-    if default is None or value is None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if default is None or (value is None and isinstance(default, str)):
         return None
-    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
     if isinstance(default, bool):
         fits, wanted = isinstance(value, bool), "true or false"
-    elif isinstance(default, (int, float)):
-        fits, wanted = numeric, "a number"
+    elif isinstance(default, int):
+        fits, wanted = number and float(value).is_integer(), "a whole number"
+    elif isinstance(default, float):
+        fits, wanted = number, "a number"
     elif isinstance(default, list):
-        fits, wanted = isinstance(value, (list, int, str)), "a list such as [a, b]"
+        fits, wanted = isinstance(value, list) or (key in LIST_OR_ONE and value is not None), "a list such as [a, b]"
     else:
-        return None
-    return None if fits else f"{key}={value!r}: must be {wanted}"
+        fits, wanted = isinstance(value, str), "text"
+    return None if fits else f"{key}={flow(value)}: must be {wanted}"
+
+
+def _value_errors(values: Mapping[str, Any], layers: Sequence[Layer]) -> Iterator[str]:
+    """What is out of the range that the layers allow."""
+    for layer in layers:
+        for key, least in layer.minimum.items():
+            value = values.get(key)
+            if isinstance(value, (int, float)) and not value >= least:
+                yield f"{key}={value}: must be {least} or more"
+        for key, choices in layer.allowed.items():
+            if values.get(key) not in choices:
+                yield f"{key}={flow(values.get(key))}: must be one of {', '.join(map(flow, choices))}"
 
 
 def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list[Layer]:
@@ -146,8 +179,10 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     Raises:
         ConfigError: an option group has no such name.
     """
-    layers = [read_layer(folders()[-1] / "overall.yaml")]
-    data_path = Path(str(changes.get("data_path", layers[0].values["data_path"])))
+    overall = [path for folder in reversed(folders()) if (path := folder / "overall.yaml").is_file()]
+    layers = [read_layer(path) for path in overall]
+    data_path = Path(str({k: v for layer in layers for k, v in layer.values.items()}["data_path"]))
+    data_path = Path(str(changes.get("data_path", data_path)))
     for path in (find_yaml("dataset", dataset), data_path / dataset / "dataset.yaml", find_yaml("model", model)):
         if path is not None and path.is_file():
             layers.append(read_layer(path, dataset))
@@ -164,7 +199,7 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
         if path is not None:
             layers.append(replace(read_layer(path, dataset), search={}))  # a base's grid is not the model's
         elif registry is not None and name in registry:
-            layers.append(Layer(f"{group} {name}", dict(getattr(registry.get(name), "defaults", {}))))
+            layers.append(Layer(dict(getattr(registry.get(name), "defaults", {}))))
         elif chosen.get(key) is not None:
             known = sorted({*known_yamls(group), *(registry.names() if registry else ())})
             errors.append(f"{key}={name!r} is unknown{nearest(name, known)} Known: {', '.join(known)}.")
@@ -206,18 +241,25 @@ def load_config(
     changes = _changes(overrides, files)
     values: dict[str, Any] = {}
     search: dict[str, list[Any]] = {}
-    for layer in collect_layers(model, dataset, changes):
+    layers = collect_layers(model, dataset, changes)
+    for layer in layers:
         values.update(layer.values)
         search.update(layer.search)
+    any_type = {key for layer in layers for key in layer.any_type}
     errors = []
     for key, value in changes.items():
         if key not in values:
             if key not in elsewhere:
                 errors.append(f"unknown key {key!r}{nearest(key, values)} `--dry-run` prints the keys that there are.")
-        elif problem := _type_error(key, value, values[key]):
+        elif key not in any_type and (problem := _type_error(key, value, values[key])):
             errors.append(problem)
-    if errors:
-        raise ConfigError("\n".join(errors))
+    whole = {k for k, v in values.items() if isinstance(v, int) and isinstance(changes.get(k), float)}  # 1e4 is a float
     applied = {key: value for key, value in changes.items() if key in values}
     values.update(applied, model=model, dataset=dataset)
+    if not errors:
+        errors = list(_value_errors(values, layers))
+    if errors:
+        raise ConfigError("\n".join(errors))
+    for key in whole - any_type:
+        values[key] = applied[key] = int(values[key])
     return Config(values, search, applied)

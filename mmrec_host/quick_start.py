@@ -44,19 +44,20 @@ class Result:
 
 
 def quick_start(
-    model: str, dataset: str, config_dict: Mapping[str, Any] | None = None, save_model: bool = True
+    model: str, dataset: str, config_dict: Mapping[str, Any] | None = None, save_model: bool | None = None
 ) -> Result:
     """Train `model` on `dataset` and score the test split once, at the best epoch.
 
     Args:
         config_dict: keys that win over the YAML files, as `key=value` does on the command line.
-        save_model: keep the best state in the run folder.
+        save_model: keep the best state in the run folder; None leaves it to the key `save_model`.
 
     Raises:
         UserError: a message that says what is wrong and what to do.
     """
     MODELS.get(model)
-    config = load_config(model, dataset, overrides={**(config_dict or {}), "save_model": save_model})
+    saving = {} if save_model is None else {"save_model": save_model}
+    config = load_config(model, dataset, overrides={**(config_dict or {}), **saving})
     return run(config)
 
 
@@ -99,27 +100,25 @@ def build(config: Config, dataset: Dataset | None = None, features: Features | N
     return dataset, loader, model
 
 
-def run(
-    config: Config, dataset: Dataset | None = None, features: Features | None = None, label: str | None = None
-) -> Result:
+def run(config: Config) -> Result:
     """Train, select, score once and record one model under one seed."""
     started = time.perf_counter()
     root = Path(config["run_path"])
-    record = RunRecord.create(root, config["dataset"], label or config["model"], int(config["seed"]))
+    record = RunRecord.create(root, config["dataset"], config.label(), int(config["seed"]))
     try:
-        dataset, loader, model = build(config, dataset, features)
+        dataset, loader, model = build(config)
         construct = time.perf_counter() - started
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
-        log.info("%s, seed %s: %s", label or config["model"], config["seed"], dataset.counts())
+        log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())
         trainer = Trainer(model, config, dataset.splits.valid, on_epoch=record.log_epoch)
         outcome = trainer.fit(phases_of(model, loader, config))
         test = evaluate(model, dataset.splits.test, config)
         seconds = {"total": time.perf_counter() - started, "construct": construct, **outcome.seconds}
-        record.finish(outcome, test, seconds, columns=model.columns() if hasattr(model, "columns") else {})
         if config["save_model"]:
             record.save_model(outcome.best.state, model)
             if hasattr(model, "save_extras"):
                 model.save_extras(record.path)
+        record.finish(outcome, test, seconds, columns=model.columns() if hasattr(model, "columns") else {})
     except BaseException as error:
         record.fail(error)
         raise

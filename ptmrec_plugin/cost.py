@@ -53,15 +53,13 @@ def estimate(config: Any, dataset: Any) -> list[str]:
                 )
         lines.append(line)
     if mode.stage2:
-        encodings = n_items if config["batching"] == "item_pool" else 2 * len(dataset.splits.train_users)
+        epochs = config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"]
+        pools = config["batching"] == "item_pool"
+        encodings = n_items if pools else 2 * len(dataset.splits.train_users)
+        batches = -(-n_items // config["pool_size"]) if pools else -(-encodings // 2 // config["train_batch_size"])
         lines.append(
-            f"stage 2: at most {config['stage2_epochs']} epochs of {-(-n_items // config['pool_size']):,} pools of "
-            f"{config['pool_size']} items"
-            + (
-                f", at most {encodings:,} encodings an epoch and {n_items:,} more for each evaluation"
-                if mode.peft
-                else ""
-            )
+            f"stage 2: at most {epochs} epochs of {batches:,} batches"
+            + (f", {encodings:,} encodings an epoch at most and {n_items:,} for each evaluation" if mode.peft else "")
         )
     return lines
 
@@ -71,9 +69,9 @@ def _time(items: ItemEncoder, modality: str, sample: np.ndarray) -> tuple[float,
     """Seconds an item through the whole tower, and the numbers that an item's activations hold before each block."""
     encoder = items.encoder
     inputs = items.inputs(encoder, modality, sample)
-    encoder.encode(modality, inputs)  # the first call pays for set-up
+    encoder.encode(modality, inputs).cpu()  # the first call pays for set-up
     started = time.perf_counter()
-    encoder.encode(modality, inputs)
+    encoder.encode(modality, inputs).cpu()  # waits for the device
     seconds = (time.perf_counter() - started) / len(sample)
     tower = encoder.towers[modality]
     states, sizes = tower.stem(inputs), []

@@ -23,7 +23,7 @@ GAP_SEED = 20250220  # fixed: the planted projection belongs to the control, not
 
 def build_encoder(config: Any) -> DualEncoder:
     """A fresh encoder of the configuration's `encoder` option group, on the CPU."""
-    return ENCODERS.get(config["encoder_builder"])(config)
+    return ENCODERS.get(config["encoder_builder"] or config["encoder"])(config)
 
 
 def encoder_identity(config: Any) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class ItemEncoder:
             hidden = states.hidden.half().cpu().numpy()
             if states.tokens is None:
                 return list(hidden)
-            lengths = (states.tokens != self.encoder.pad_id).sum(1).tolist()
+            lengths = self.encoder.lengths(states.tokens).tolist()
             return [row[:length] for row, length in zip(hidden, lengths)]
 
         return self._build(arrays, f"activations {modality}", encode)

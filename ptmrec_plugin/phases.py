@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import init_seed
-from mmrec_host.registry import nearest
 from mmrec_host.training.phases import Phase, restore, single_phase
 from mmrec_host.training.trainer import Best
 
@@ -54,12 +52,6 @@ MODES = {
 }
 
 
-def check_mode(mode: str) -> None:
-    """`ConfigError` if there is no such mode."""
-    if mode not in MODES:
-        raise ConfigError(f"mode={mode!r}: there is no such mode{nearest(str(mode), MODES)} Known: {', '.join(MODES)}.")
-
-
 def tunes(mode: str) -> bool:
     """Whether a mode trains the encoder."""
     return MODES[mode].peft
@@ -71,7 +63,9 @@ def plan(model: PTMRec, loader: Any, config: Any) -> list[Phase]:
     phases = []
     if mode.stage1:
         stage1 = single_phase(model, loader, config)
-        stage1.name = "stage1"  # with the plain model's draws, so that mode=frozen is the base, number for number
+        stage1.name = (
+            "stage1"  # with the plain model's draws: mode=frozen is the base on frozen features, number for number
+        )
         stage1.parameter_groups = lambda: [_base_group(model, config["learning_rate"])]
         stage1.candidate = not mode.from_scratch
         phases.append(stage1)
@@ -93,12 +87,13 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
         """Start from stage 1's best, or afresh; make teacher, student and tuner."""
         if best is not None:
             restore(model, best.state)
-            _warn_of_chance(config, best)
         if mode.transfer and config["kt_weight"]:
+            if best is not None:
+                _warn_of_chance(config, best)
             with torch.no_grad():
                 teacher = Teacher(*_vectors(model))
             student: Any = model.base
-            if not hasattr(student, "modality_scores"):
+            if getattr(student, "modality_scores", None) is None:
                 student = RidgeStudent(
                     teacher, model.tables, torch.from_numpy(loader.sampler.pool).to(config["device"])
                 )
@@ -107,9 +102,13 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
             model.transfer = KnowledgeTransfer(teacher, student, config["kt_temperature"])
             model.transfer.calibrate(itertools.islice(batches.epoch(0, name), CALIBRATION_BATCHES), model.tables)
             model.kt_weight = config["kt_weight"]
-        init_seed(int(config["seed"]))  # fresh weights must not depend on how long stage 1 took
         if mode.from_scratch and best is not None:
+            # The temperatures are those of the trained scores; the student is the fresh base.
+            init_seed(int(config["seed"]))
             model.build_base(loader)
+            if model.transfer is not None and not students:
+                model.transfer.student = model.base
+        init_seed(int(config["seed"]))  # the variant's first state must not depend on what came before
         if mode.peft:
             model.start_tuning()
 
@@ -130,10 +129,9 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
         return groups
 
     def report() -> dict[str, Any]:
-        values: dict[str, Any] = {"encodings": len(batches) * config["pool_size"]}
-        if model.tuner is not None:
-            values |= model.tuner.epoch_report() | {k.replace(" ", "_"): v for k, v in model.columns().items()}
-        return values
+        if model.tuner is None:
+            return {}
+        return model.tuner.epoch_report() | {k.replace(" ", "_"): v for k, v in model.columns().items()}
 
     return Phase(
         name=name,

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from mmrec_host.data.loader import TrainLoader, epoch_generator
-from mmrec_host.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,4 @@ class InteractionBatches(ItemPools):
 def make_batches(loader: TrainLoader, config: Any) -> ItemPools:
     """The batches that the `batching` key names."""
     kinds = {"item_pool": ItemPools, "interaction": InteractionBatches}
-    if config["batching"] not in kinds:
-        raise ConfigError(f"batching={config['batching']!r}: must be {' or '.join(kinds)}.")
     return kinds[config["batching"]](loader, int(config["pool_size"]), int(config["kt_users"]))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
 from mmrec_host.training.phases import Phase
@@ -34,18 +35,17 @@ class PTMRec(Recommender):
 
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__(config, dataloader)
-        phases.check_mode(config["mode"])
         self.tables: dict[str, Tensor] = dataloader.features.tables()
-        if not self.tables:
+        if not self.tables or not reads_features(config["base"]):
             raise ConfigError(
-                "PTMRec needs item features; is_multimodal_model must be true and modalities name v, t or both."
+                f"base={config['base']} reads no item features, so there is nothing to tune. VBPR, Content, FREEDOM "
+                f"and LATTICE read them."
             )
         if phases.tunes(config["mode"]) and config["features"] != "encoder":
             raise ConfigError(
                 f"mode={config['mode']} tunes the encoder, so it needs raw images and texts: features=encoder, with "
-                "images/<itemID>.* and "
-                f"items.jsonl in the dataset folder. On features={config['features']} only mode=frozen, "
-                "frozen_continued and frozen_kt run."
+                f"images/<itemID>.* and items.jsonl in the dataset folder. On features={config['features']} only "
+                f"mode=frozen, frozen_continued and frozen_kt run."
             )
         self.frozen = dict(self.tables)
         self.build_base(dataloader)
@@ -128,7 +128,7 @@ class PTMRec(Recommender):
         self.slots.put(self.tables)
         if self.config["rebuild_graph"]:
             self.base.rebuild_from_features()
-        self.base.forget_prepared()
+        self.forget_prepared()
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copies of ψ, of φ and of the features that belong to it."""
@@ -143,6 +143,7 @@ class PTMRec(Recommender):
 
         Without a tuner the model scores as it did, but φ is left out: `start_tuning` first to go on.
         """
+        state = {name: tensor.to(self.device) for name, tensor in state.items()}
         stored = _section(state, "features.")
         wanted = {m: stored.get(m, table) for m, table in self.frozen.items()}
         if any(not torch.equal(wanted[m], self.tables[m]) for m in wanted):
@@ -174,3 +175,9 @@ class PTMRec(Recommender):
 
 def _section(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def reads_features(base: str) -> bool:
+    """Whether the base's own YAML says that it reads item features; one without a YAML is believed to."""
+    path = find_yaml("model", base)
+    return path is None or read_layer(path).values.get("is_multimodal_model", True)

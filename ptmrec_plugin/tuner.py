@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmrec_host.data.features import shuffled_order
+
 from .item_encoder import ItemEncoder, build_encoder, stack_states
 from .peft.base import PEFT, Handle
 
@@ -29,7 +31,7 @@ class Tuner:
     def __init__(self, config: Any, items: ItemEncoder, modalities: list[str]) -> None:
         self.config, self.items = config, items
         self.encoder = build_encoder(config).to(config["device"])
-        self.handle: Handle = PEFT.get(config["peft"])(self.encoder, config, modalities)
+        self.handle: Handle = PEFT.get(config["variant"] or config["peft"])(self.encoder, config, modalities)
         self.modalities = list(self.handle.cuts)
         self.first_state = self.handle.state()
         self.transforms = {m: items.transform(m) for m in self.modalities}
@@ -44,6 +46,8 @@ class Tuner:
         self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
         self.encoded, self.started = 0, 0.0
         self.warned: set[str] = set()
+        order = shuffled_order(config, items.n_items)
+        self.order = np.arange(items.n_items) if order is None else order.numpy()  # row i holds this item's features
 
     def _encode(self, modality: str, ids: np.ndarray) -> Tensor:
         if modality not in self.states:
@@ -56,7 +60,7 @@ class Tuner:
         """Differentiable features [n, d] of distinct items under φ; counts them and watches their gradient."""
         if not self.encoded:
             self.started = time.perf_counter()
-        z = self.transforms[modality](self._encode(modality, items.cpu().numpy()))
+        z = self.transforms[modality](self._encode(modality, self.order[items.cpu().numpy()]))
         self.encoded += len(items)
         if z.requires_grad:
             z.register_hook(lambda grad: self.gradient_norms[modality].append(grad.detach().norm()))
@@ -66,8 +70,7 @@ class Tuner:
     def table(self, modality: str) -> Tensor:
         """Features of all items under the current φ, [n_items, d]."""
         self.handle.train(False)
-        ids = np.arange(self.items.n_items)
-        size = int(self.config["pool_size"])
+        ids, size = self.order, int(self.config["pool_size"])
         rows = [self.transforms[modality](self._encode(modality, ids[i : i + size])) for i in range(0, len(ids), size)]
         return torch.cat(rows)
 
@@ -85,5 +88,9 @@ class Tuner:
             )
             self.warned.update(silent)
         self.gradient_norms = {m: [] for m in self.modalities}
-        self.encoded = 0
-        return {**{f"gradient_norm_{m}": value for m, value in norms.items()}, "items_per_second": rate}
+        encoded, self.encoded = self.encoded, 0
+        return {
+            **{f"gradient_norm_{m}": value for m, value in norms.items()},
+            "encodings": encoded,
+            "items_per_second": rate,
+        }

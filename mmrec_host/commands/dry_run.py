@@ -11,7 +11,7 @@ FLOAT, ADAM_COPIES = 4, 4  # bytes; parameter, gradient and Adam's two moments
 
 
 def describe(config: Config) -> str:
-    """Text of a dry run; the dataset is read, nothing is trained or encoded."""
+    """Text of a dry run; the dataset is read, nothing is trained; a model may time a small batch."""
     config["device"] = resolve_device(config)
     dataset = load_dataset(config)
     counts = dataset.counts()

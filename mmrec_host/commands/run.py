@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..cli import report
-from ..config import MACHINE_KEYS, Config, known_keys, load_config, parse_overrides
+from ..config import Config, known_keys, load_config, parse_overrides
 from ..errors import ConfigError
 from ..models.base import MODELS
 from ..plugins import load_plugin
@@ -14,11 +14,8 @@ from ..quick_start import run
 from ..reporting.render import render
 from ..reporting.tables import results_table
 from ..training.search import grid_search
-from ..yaml_values import flow
 from . import dry_run
 
-# Shared by all runs of a table, or without influence on a result.
-UNLABELLED = MACHINE_KEYS | {"cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}
 EXAMPLES = """examples:
   -m PTMRec -d mini                                       one model on the embedded dataset
   -m PTMRec VBPR LATTICE FREEDOM LightGCN -d mini --seeds 3   five models, one table
@@ -78,7 +75,7 @@ class RunCommand:
             raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
         configs = resolve(args)
         for config in configs:
-            config["progress"] = not args.quiet
+            config["progress"] = config["progress"] and not args.quiet
         if args.dry_run:
             for config in configs:
                 print(dry_run.describe(config))
@@ -103,27 +100,29 @@ def resolve(args: argparse.Namespace) -> list[Config]:
     changes = {name: {**parsed[None], **parsed.get(name, {})} for name in args.model}
     known = set().union(*(known_keys(name, args.dataset, changes[name], args.config) for name in args.model))
     return [
-        load_config(name, args.dataset, overrides=changes[name], files=args.config, elsewhere=known)
+        load_config(
+            name,
+            args.dataset,
+            overrides=changes[name],
+            files=args.config,
+            elsewhere=known - set(parsed.get(name, {})),  # what is addressed to a model, that model must know
+        )
         for name in args.model
     ]
-
-
-def label_of(config: Config) -> str:
-    """How the table names a run: the model, and what the command line changed that tells it from the others."""
-    changed = " ".join(f"{k}={flow(v)}" for k, v in sorted(config.overrides.items()) if k not in UNLABELLED)
-    return f"{config['model']} {changed}".strip()
 
 
 def train_all(configs: list[Config], n_seeds: int) -> int:
     """Run every model under every seed on the same split and features, then print their table."""
     records, failed = [], 0
-    for config in configs:
-        for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
-            try:
-                records.append(run(config.replaced(seed=seed), label=label_of(config)).record)
-            except Exception as error:
-                report(error)  # raises what is no message for the user
-                failed += 1
-    for table in results_table(records):
-        print(render(table, "text"))
+    try:
+        for config in configs:
+            for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
+                try:
+                    records.append(run(config.replaced(seed=seed)).record)
+                except Exception as error:
+                    report(error)  # raises what is no message for the user
+                    failed += 1
+    finally:  # what has been measured is shown, whatever ended the rest
+        for table in results_table(records):
+            print(render(table, "text"))
     return 2 if failed and not records else 1 if failed else 0

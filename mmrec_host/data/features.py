@@ -72,6 +72,13 @@ def wanted_modalities(config: Any) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
+def shuffled_order(config: Any, n_items: int) -> Tensor | None:
+    """Whose features each row holds, int64 [n_items], under the control `shuffle_features`; None without it."""
+    if not config["shuffle_features"]:
+        return None
+    return torch.randperm(n_items, generator=torch.Generator().manual_seed(int(config["seed"])))
+
+
 def load_features(config: Any, folder: Path, n_items: int) -> Features:
     """Features of the source that the `features` key names, checked against the items.
 
@@ -94,8 +101,8 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
             raise DataError(
                 f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}."
             )
-    if config["shuffle_features"]:
-        order = torch.randperm(n_items, generator=torch.Generator().manual_seed(int(config["seed"])))
+    order = shuffled_order(config, n_items)
+    if order is not None:
         shuffled = {m: table[order] for m, table in features.tables().items()}
         features = replace(features, **shuffled, fingerprint=f"{features.fingerprint}:shuffled{config['seed']}")
     return features.to(config["device"])

@@ -59,8 +59,10 @@ def make_splits(data: Interactions, config: Any) -> Splits:
     """
     if config["cold_items"]:
         parts, cold_items = _cold_parts(data, config)
+        warm = ~np.isin(data.items, cold_items)  # what a user took of the warm items is no negative, whatever its label
+        warm_known = Ragged.group(data.users[warm], data.items[warm], data.n_users)
     else:
-        parts, cold_items = [(*data.rows(label), None) for label in range(3)], None
+        parts, cold_items, warm_known = [(*data.rows(label), None) for label in range(3)], None, None
     (train_users, train_items, _), valid_part, test_part = parts
     trained_on = Ragged.group(train_users, train_items, data.n_users)
     known = trained_on.lengths > 0
@@ -72,8 +74,8 @@ def make_splits(data: Interactions, config: Any) -> Splits:
             raise DataError(f"no user of the {name} split has a training row, so there is nobody to rank for.")
         order = np.unique(users, return_index=True)[1]
         eval_users = users[np.sort(order)]
-        mask = trained_on
-        if name == "test" and _masks_valid(config):
+        mask = warm_known if warm_known is not None else trained_on
+        if _masks_valid(config) and name == "test" and warm_known is None:
             both = np.concatenate([train_users, valid_part[0]]), np.concatenate([train_items, valid_part[1]])
             mask = Ragged.group(*both, data.n_users)
         positives = Ragged.group(users, items, data.n_users).take(eval_users)

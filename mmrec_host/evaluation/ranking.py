@@ -14,6 +14,11 @@ from ..errors import DataError, UserError
 if TYPE_CHECKING:
     from ..data.splits import EvalSplit
 
+
+class NotFinite(UserError):
+    """A model's scores hold NaN."""
+
+
 MASKED_SCORE = -1e10
 MEMORY_BLOCK = 512 * 2**20  # bytes of scores at once
 CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is ranked a fifth faster
@@ -87,7 +92,7 @@ def _refuse_nan(best: Tensor, users: Tensor, model: nn.Module) -> None:
     """NaN sorts first in torch.topk, so that the best score tells."""
     broken = best[:, 0].isnan()
     if broken.any():
-        raise UserError(
+        raise NotFinite(
             f"{type(model).__name__} gives NaN as a score (to {int(broken.sum())} of {len(users)} users in a batch, "
             f"the first is user {int(users[broken][0])}): its parameters have diverged, or its features hold NaN. "
             f"Check the features, or lower learning_rate."

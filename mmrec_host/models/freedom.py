@@ -37,6 +37,8 @@ class FREEDOM(Recommender):
         nn.init.xavier_uniform_(self.item_embedding.weight)
         self.feature_tables = feature_tables(self, trainable=config["trainable_features"] is not False)
         self.projections = projections(self, config["embedding_size"])
+        if self.reg_weight == 0:
+            self.modality_scores = None  # type: ignore[assignment]  # the projections are never trained then
         self.rebuild_from_features()
 
     def rebuild_from_features(self) -> None:

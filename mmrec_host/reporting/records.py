@@ -186,8 +186,8 @@ class RunRecord:
             "columns": dict(columns),
             "notes": [*self.info["notes"], *outcome.notes],
         }
-        draw_curve(self)
         self._write_info()
+        draw_curve(self)
         self._close_log()
 
     def fail(self, error: BaseException) -> None:
@@ -198,7 +198,7 @@ class RunRecord:
 
     def save_model(self, state: Mapping[str, Tensor], model: nn.Module) -> None:
         """Write checkpoint.pt: the name of the model's class, and the state; readable with `weights_only=True`."""
-        checkpoint = {"model": type(model).__name__, "state": dict(state)}
+        checkpoint = {"model": type(model).__name__, "state": {name: tensor.cpu() for name, tensor in state.items()}}
         _write(self.path / "checkpoint.pt", lambda file: torch.save(checkpoint, file))
 
     def _write_info(self) -> None:

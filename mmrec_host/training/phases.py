@@ -22,7 +22,7 @@ class Phase:
         parameter_groups: called when the phase begins; the optimizer's groups, each with `params`, `name` and its own
             `lr`.
         epochs: at most so many.
-        patience: evaluations in a row without a better one before the phase stops.
+        patience: the phase stops when more evaluations in a row than this bring no better one.
         eval_every: epochs between evaluations.
         begin: called once before the phase, given the best state of the phases before it (None if there is none).
         score_start: whether the state before the first epoch is a candidate too.

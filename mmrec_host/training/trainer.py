@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ..data.splits import EvalSplit
 from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
+from ..evaluation.ranking import NotFinite
 from .optimizers import build_optimizer, build_scheduler
 from .phases import Phase, restore, snapshot
 
@@ -70,8 +71,8 @@ class Trainer:
         previous: Best | None = None
         for phase in phases:
             best = self._run(phase, previous)
-            if best is None:
-                continue
+            if best is None:  # nothing that the next phase could start from
+                break
             previous = best
             if phase.candidate and (best_of_all is None or best.score > best_of_all.score):
                 best_of_all = best
@@ -110,7 +111,11 @@ class Trainer:
                 if epoch % phase.eval_every and epoch != phase.epochs:
                     self._log(phase, epoch, losses, None)
                     continue
-                candidate = self._candidate(phase, epoch, best, losses)
+                try:
+                    candidate = self._candidate(phase, epoch, best, losses)
+                except NotFinite as error:  # the last step of the epoch diverged
+                    self._note(f"{phase.name}, epoch {epoch}: {error}")
+                    break
                 if candidate is not None:
                     best, misses = candidate, 0
                     bar.set_postfix_str(f"{self.metric} {best.score:.4f} at {epoch}")
@@ -144,8 +149,7 @@ class Trainer:
             loss = torch.stack([part.reshape(()) for part in parts.values()]).sum()
             if not math.isfinite(loss.item()):
                 note = f"{phase.name}, epoch {epoch}: the loss is {loss.item()}; ended, the best state so far is kept"
-                log.warning(note)
-                self.notes.append(note)
+                self._note(note)
                 bar.close()
                 return None
             loss.backward()
@@ -162,6 +166,10 @@ class Trainer:
         if message is not None:
             log.info(message)
         return {name: total.item() / max(n_batches, 1) for name, total in sums.items()}
+
+    def _note(self, note: str) -> None:
+        log.warning(note)
+        self.notes.append(note)
 
     def _candidate(self, phase: Phase, epoch: int, best: Best | None, losses: dict[str, float]) -> Best | None:
         """Evaluate the current state; the new best, or None if it is not strictly better."""

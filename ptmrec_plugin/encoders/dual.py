@@ -14,12 +14,14 @@ from open_clip.timm_model import TimmModel
 from PIL import Image
 from torch import Tensor, nn
 
+from mmrec_host.errors import ConfigError
 from mmrec_host.registry import Registry
 
 from .towers import BertTower, ClipTextTower, States, TimmConvTower, Tower, ViTTower
 from .unfuse import unfuse
 
-ENCODERS = Registry("encoder builder", group="ptmrec.encoders")
+ENCODERS = Registry("encoder", group="ptmrec.encoders")
+"""Name -> `build(config) -> DualEncoder`; its `defaults` are the keys of an encoder without a YAML."""
 
 
 class DualEncoder(nn.Module):
@@ -69,7 +71,12 @@ class DualEncoder(nn.Module):
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Token ids [n, length], cut to the longest of these texts."""
         ids = self.tokenize(list(texts))
-        return ids[:, : int((ids != self.pad_id).sum(1).max())]
+        return ids[:, : int(self.lengths(ids).max())]
+
+    def lengths(self, ids: Tensor) -> Tensor:
+        """Tokens up to the last that is no padding, int64 [n]; CLIP's padding id is a real token inside a text."""
+        places = torch.arange(1, ids.shape[1] + 1, device=ids.device)
+        return ((ids != self.pad_id) * places).amax(1)
 
     def states(self, modality: str, inputs: Tensor, cut: int) -> States:
         """Activations that enter block `cut`; block `n_blocks` is the head."""
@@ -88,6 +95,11 @@ class DualEncoder(nn.Module):
 
 def _image_tower(model: nn.Module) -> Tower:
     visual = model.visual
+    if not isinstance(visual, TimmModel) and not hasattr(visual, "_embeds"):
+        raise ConfigError(
+            f"the image tower {type(visual).__name__} cannot be cut into blocks here: open_clip's vision transformers "
+            f"and timm's EfficientNets can. Choose another encoder_model, such as ViT-B-32."
+        )
     pixels = torch.zeros(1, 3, *_pair(visual.image_size))
     with torch.no_grad():
         dim = visual.eval()(pixels).shape[-1]

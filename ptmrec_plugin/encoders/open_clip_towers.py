@@ -77,3 +77,8 @@ def _register_tiny() -> str:
         path.write_text(json.dumps(TINY))
         open_clip.add_model_config(path)
     return "ptmrec-tiny"
+
+
+build_open_clip.defaults = {  # type: ignore[attr-defined]
+    **{"encoder_builder": "open_clip", "encoder_model": "ViT-B-32", "encoder_pretrained": "openai", "encoder_seed": 0}
+}

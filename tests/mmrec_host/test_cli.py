@@ -96,6 +96,17 @@ def test_help_anywhere(argv, capsys):
         (["-m", "BPR", "-d", "toy", "device=tpu9"], "device"),
         (["-m", "BPR", "-d", "toy", "--plugin", "nothing.py"], "nothing.py"),
         (["-m", "BPR", "-d", "toy", "--seeds", "0"], "1 or more"),
+        (["-m", "VBPR", "PTMRec", "-d", "toy", "VBPR.kt_weight=0.3"], "kt_weight"),
+        (["-m", "BPR", "-d", "toy", "epochs=1.5"], "whole number"),
+        (["-m", "BPR", "-d", "toy", "epochs="], "whole number"),
+        (["-m", "BPR", "-d", "toy", "learning_rate_scheduler=5"], "a list"),
+        (["-m", "VBPR", "-d", "toy", "features=no"], "text"),
+        (["-m", "BPR", "-d", "toy", "train_batch_size=0"], "1 or more"),
+        (["-m", "BPR", "-d", "toy", "seed=-1"], "0 or more"),
+        (["-m", "VBPR", "-d", "toy", "feature_norm=standart"], "standard, none"),
+        (["-m", "PTMRec", "-d", "toy", "pool_size=1"], "2 or more"),
+        (["-m", "PTMRec", "-d", "toy", "mode=two_stages"], "joint_kt"),
+        (["-m", "PTMRec", "-d", "toy", "base=LightGCN"], "reads no item features"),
     ],
 )
 def test_what_the_user_can_mend_is_a_message_and_exit_code_2(words, argv, message, capsys):

@@ -47,6 +47,16 @@ def test_command_line_wins_over_file_over_model_over_dataset_over_overall(tmp_pa
     assert mine.overrides == {"learning_rate": 0.5, "seed": 4}
 
 
+def test_a_whole_number_may_be_written_with_an_exponent():
+    epochs = load_config("BPR", "mini", overrides={"epochs": parse_value("1e2")})["epochs"]
+    assert epochs == 100 and isinstance(epochs, int)
+
+
+def test_runs_are_labelled_by_what_was_changed():
+    config = load_config("VBPR", "mini", overrides={"modalities": ["t"], "seed": 5, "cold_items": 0.2})
+    assert config.label() == "VBPR modalities=[t]"
+
+
 def test_a_missing_key_reads_as_none_as_in_mmrec():
     config = load_config("BPR", "mini")
     assert config["no_such_key"] is None and "no_such_key" not in config
@@ -60,7 +70,7 @@ def test_all_errors_come_together_with_the_nearest_key():
     with pytest.raises(ConfigError) as caught:
         load_config("VBPR", "mini", overrides={"learning_rat": 1, "epochs": "many"})
     message = str(caught.value)
-    assert "'learning_rate'" in message and "epochs='many'" in message
+    assert "'learning_rate'" in message and "epochs=many" in message
 
 
 def test_option_groups_bring_the_keys_of_base_and_variant():

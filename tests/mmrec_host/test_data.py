@@ -106,6 +106,20 @@ def test_cold_items_have_no_training_rows_and_are_ranked_among_themselves(config
     assert fixed[0] == fixed[1]
 
 
+def test_cold_items_in_the_full_catalogue_compete_with_no_item_that_the_user_took(config):
+    rng = np.random.default_rng(1)
+    rows = [
+        (u, int(i), int(x)) for u in range(20) for i, x in zip(rng.permutation(50)[:12], [0] * 8 + [1] * 2 + [2] * 2)
+    ]
+    data = interactions(rows)
+    splits = make_splits(data, config.replaced(cold_items=0.2, cold_candidates="all"))
+    assert splits.test.candidates is None and len(splits.test.cold_items) == 10
+    taken = set(zip(data.users.tolist(), data.items.tolist()))
+    for place, user in enumerate(splits.test.users):
+        warm = {i for u, i in taken if u == user and i not in set(splits.test.cold_items)}
+        assert set(splits.test.mask.row(place)) == warm
+
+
 def test_negatives_are_trained_items_that_the_user_did_not_take():
     rng = np.random.default_rng(0)
     users, items = np.repeat(np.arange(20), 9), np.concatenate([rng.permutation(10)[:9] * 2 for _ in range(20)])

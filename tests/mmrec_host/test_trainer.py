@@ -58,6 +58,22 @@ def test_a_nan_keeps_the_best_state_so_far(made):
     assert torch.equal(model.state_dict()["user_embedding.weight"], outcome.best.state["user_embedding.weight"])
 
 
+def test_scores_that_are_nan_keep_the_best_state_so_far(made):
+    config, dataset, loader, model = made
+    phase = single_phase(model, loader, config)
+    epochs = {"n": 0}
+
+    def diverge() -> None:
+        epochs["n"] += 1
+        if epochs["n"] == 3:
+            model.user_embedding.weight.data.fill_(float("nan"))
+
+    phase.before_evaluation = diverge
+    outcome = Trainer(model, config, dataset.splits.valid).fit([phase])
+    assert outcome.best.epoch in (1, 2) and "NaN" in outcome.notes[0]
+    assert torch.isfinite(model.user_embedding.weight).all()
+
+
 def test_a_nan_from_the_start_is_a_message(made):
     config, dataset, loader, model = made
     phase = single_phase(model, loader, config)

@@ -53,6 +53,22 @@ def test_texts_are_cut_to_the_longest_without_changing_the_features(encoder):
 
 
 @torch.no_grad()
+def test_a_padding_id_inside_a_text_does_not_cut_it(encoder):
+    """The id that CLIP fills texts up with is a "!" inside them."""
+    text = "sale!~ now"
+    alone = encoder.tokens([text])
+    full = encoder.tokenize([text])
+    torch.testing.assert_close(encoder.encode("t", alone), encoder.model.encode_text(full), atol=1e-5, rtol=1e-5)
+    together = encoder.encode("t", encoder.tokens([text, *TEXTS]))[:1]
+    torch.testing.assert_close(together, encoder.encode("t", alone), atol=1e-5, rtol=1e-5)
+
+
+def test_a_tower_that_cannot_be_cut_is_refused():
+    with pytest.raises(ConfigError, match="vision transformers"):
+        build_encoder(config("vit-b-32", encoder_model="RN50", encoder_pretrained=None))
+
+
+@torch.no_grad()
 def test_a_cut_before_any_block_gives_the_same_features(encoder):
     for modality, inputs in (("v", encoder.pixels(images())), ("t", encoder.tokens(TEXTS))):
         whole = encoder.encode(modality, inputs)

@@ -9,7 +9,6 @@ import torch
 from mmrec_host.config import load_config
 from mmrec_host.data.features import Features
 from mmrec_host.data.loader import TrainLoader
-from mmrec_host.errors import ConfigError
 from ptmrec_plugin.pools import make_batches
 
 
@@ -64,5 +63,3 @@ def test_interaction_batches_hold_their_items(loader):
     assert len(batches) == len(pools) == len(loader)
     for batch in batches:
         assert torch.equal(batch.items, torch.unique(batch.interactions[1:]))
-    with pytest.raises(ConfigError, match="item_pool or interaction"):
-        make_batches(loader, config.replaced(batching="users"))

@@ -13,6 +13,7 @@ from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.models.base import MODELS
 from mmrec_host.quick_start import build, quick_start
+from mmrec_host.training.trainer import Trainer
 from ptmrec_plugin.phases import MODES
 from ptmrec_plugin.tuner import Tuner
 
@@ -93,6 +94,62 @@ def test_cached_activations_give_the_features_of_the_whole_encoder(toy_keys):
             cached, whole.live(modality, torch.from_numpy(ids)), atol=2e-3, rtol=2e-3
         )  # float16 in the cache
         torch.testing.assert_close(cached, model.frozen[modality][ids], atol=2e-3, rtol=2e-3)
+
+
+def begun(keys: dict):
+    """A model whose second phase has begun, and its training loader."""
+    config = load_config("PTMRec", "toy", overrides=keys)
+    dataset, loader, model = build(config)
+    first, second = model.phases(loader)
+    second.begin(Trainer(model, config, dataset.splits.valid).fit([first]).best if first.candidate else None)
+    return loader, model
+
+
+def test_joint_kt_teaches_the_fresh_recommender(toy_keys):
+    config = load_config("PTMRec", "toy", overrides={**toy_keys, **QUICK, "mode": "joint_kt"})
+    dataset, loader, model = build(config)
+    taught = model.base
+    trainer = Trainer(model, config, dataset.splits.valid)
+    first, second = model.phases(loader)
+    best = trainer._run(first, None)
+    second.begin(best)
+    assert model.base is not taught and model.transfer.student is model.base
+    assert not torch.equal(model.base.user_embedding.weight, taught.user_embedding.weight)
+
+
+def test_shuffled_features_stay_shuffled_when_the_encoder_is_tuned(toy_keys):
+    _, model = begun({**toy_keys, **QUICK, "shuffle_features": True})
+    plain = begun({**toy_keys, **QUICK})[1]
+    for modality in "vt":
+        torch.testing.assert_close(model.tuner.table(modality), model.frozen[modality], atol=2e-3, rtol=2e-3)
+        live = model.tuner.live(modality, torch.tensor([2, 5]))
+        torch.testing.assert_close(live, model.frozen[modality][[2, 5]], atol=2e-3, rtol=2e-3)
+        assert not torch.allclose(model.frozen[modality], plain.frozen[modality], atol=1e-2)
+
+
+def test_a_recommender_at_rate_zero_stays_as_it_was_while_the_encoder_learns(toy_keys):
+    loader, model = begun({**toy_keys, **QUICK, "recommender_lr_scale": 0.0})
+    groups = model.phases(loader)[1].parameter_groups()
+    assert [group["name"] for group in groups] == ["peft"]
+
+
+@pytest.mark.parametrize("keys", [{"batching": "interaction"}, {"base": "FREEDOM", "rebuild_graph": False}])
+def test_other_batches_and_a_fixed_graph(toy_keys, keys):
+    lines = epochs_of(quick_start("PTMRec", "toy", {**toy_keys, **QUICK, **keys}))
+    n_items = 48
+    assert lines[-1]["encodings"] > 2 * n_items if "batching" in keys else lines[-1]["encodings"] <= 2 * n_items
+
+
+def test_a_loss_that_no_feature_enters_is_said(toy_keys, caplog):
+    keys = {**toy_keys, **QUICK, "base": "FREEDOM", "reg_weight": 0.0, "kt_weight": 0.0}
+    with caplog.at_level(logging.WARNING):
+        quick_start("PTMRec", "toy", keys)
+    assert "no gradient reached the encoder" in caplog.text
+
+
+def test_freedom_without_modal_losses_is_taught_through_a_ridge_regression(toy_keys):
+    _, model = begun({**toy_keys, **QUICK, "base": "FREEDOM", "reg_weight": 0.0})
+    assert type(model.transfer.student).__name__ == "RidgeStudent"
 
 
 def test_one_seed_gives_one_result(toy_keys):
