@@ -45,8 +45,8 @@ class Registry:
             origin = (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
             if known is not None and (known.__module__, known.__qualname__) != origin:
                 raise ConfigError(
-                    f"{self.kind} {name!r} is registered twice: by {known.__module__} and by {origin[0]}. "
-                    f"Choose another name for one of them."
+                    f"{self.kind} {name!r} is registered twice: by {known.__module__} and by {origin[0]}. Choose "
+                    "another name for one of them."
                 )
             self._objects[name] = obj
             return obj
@@ -68,8 +68,8 @@ class Registry:
         if point is None:
             known = self.names()
             raise ConfigError(
-                f"unknown {self.kind} {name!r}{nearest(name, known)} Known: {', '.join(known) or 'none'}. "
-                f"A file with another one can be loaded with --plugin FILE."
+                f"unknown {self.kind} {name!r}{nearest(name, known)} Known: {', '.join(known) or 'none'}. A file with "
+                "another one can be loaded with --plugin FILE."
             )
         try:
             loaded = point.load()

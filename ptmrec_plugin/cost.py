@@ -48,8 +48,8 @@ def estimate(config: Any, dataset: Any) -> list[str]:
                 share = (tower.n_blocks - cut) / tower.n_blocks
                 line += (
                     f"; tuned from block {cut} of {tower.n_blocks}: a stage-2 epoch about "
-                    f"{_minutes(BACKWARD * share * seconds * n_items)}, "
-                    f"activations at the cut {shapes[cut] * HALF * n_items / MB:,.0f} MB"
+                    f"{_minutes(BACKWARD * share * seconds * n_items)}, activations at the cut "
+                    f"{shapes[cut] * HALF * n_items / MB:,.0f} MB"
                 )
         lines.append(line)
     if mode.stage2:

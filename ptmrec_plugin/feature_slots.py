@@ -1,8 +1,8 @@
 """Where a recommender keeps its modality features, and how other features are put there.
 
 A slot is a parameter, a buffer or a plain tensor attribute that holds the image features, the text features, or both
-side by
-side. It is found by identity (shared storage) or by value, so that models that know nothing of this are served too.
+side by side. It is found by identity (shared storage) or by value, so that models that know nothing of this are served
+too.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class FeatureSlots:
         if absent:
             raise ConfigError(
                 f"{type(model).__name__} keeps the features {', '.join(sorted(absent))} in no parameter, buffer or "
-                "attribute, so tuned "
-                f"features cannot reach it. Choose another base, or leave the modality out with modalities=[...]."
+                "attribute, so tuned features cannot reach it. Choose another base, or leave the modality out with "
+                "modalities=[...]."
             )
         for slot in self.slots:
             if isinstance(getattr(slot.module, slot.attribute), nn.Parameter):

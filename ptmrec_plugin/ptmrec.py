@@ -39,13 +39,13 @@ class PTMRec(Recommender):
         if not self.tables or not reads_features(config["base"]):
             raise ConfigError(
                 f"base={config['base']} reads no item features, so there is nothing to tune. VBPR, Content, FREEDOM "
-                f"and LATTICE read them."
+                "and LATTICE read them."
             )
         if phases.tunes(config["mode"]) and config["features"] != "encoder":
             raise ConfigError(
                 f"mode={config['mode']} tunes the encoder, so it needs raw images and texts: features=encoder, with "
                 f"images/<itemID>.* and items.jsonl in the dataset folder. On features={config['features']} only "
-                f"mode=frozen, frozen_continued and frozen_kt run."
+                "mode=frozen, frozen_continued and frozen_kt run."
             )
         self.frozen = dict(self.tables)
         self.build_base(dataloader)

@@ -5,10 +5,9 @@ For the pool's users u and items i, with teacher scores s* and the student's sco
     KT_m = tau_m * mean_u KL( softmax_i(s*(u, i) / tau_t) || softmax_i(s_m(u, i) / tau_m) ).
 
 Each tau is `a` times the mean row standard deviation of the scores that it divides, fixed at the start. The factor
-tau_m keeps a
-student with a low spread from inflating the loss weight, since the gradient of the KL goes as 1 / tau_m. The paper
-(arXiv
-2502.15542) states an in-batch KL divergence; rows, temperatures and scaling are this project's reading.
+tau_m keeps a student with a low spread from inflating the loss weight, since the gradient of the KL goes as 1 / tau_m.
+The paper (arXiv 2502.15542) states an in-batch KL divergence; rows, temperatures and scaling are this project's
+reading.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def describe(config: Config) -> str:
         "# data: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()),
         f"# a training epoch: {-(-counts['train'] // config['train_batch_size']):,} batches of "
         f"{config['train_batch_size']:,}",
-        f"# memory of id tables with Adam: {rows * dim * FLOAT * ADAM_COPIES / 2**20:,.0f} MB; "
-        f"of a block of scores: {score_block / 2**20:,.0f} MB",
+        f"# memory of id tables with Adam: {rows * dim * FLOAT * ADAM_COPIES / 2**20:,.0f} MB; of a block of scores: "
+        f"{score_block / 2**20:,.0f} MB",
     ]
     own = getattr(model, "dry_run", None)
     if own is not None:

@@ -63,10 +63,8 @@ def dataset_folder(config: Any) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"dataset {config['dataset']!r}: there is no folder {folder}. It must hold {config['dataset']}.inter in "
-            "MMRec's layout "
-            f"(userID, itemID, x_label, tab-separated) and, for PTMRec, images/<itemID>.* and items.jsonl. If it "
-            "lies elsewhere, "
-            f"say data_path=FOLDER; `-d mini` needs no data: it is generated."
+            "MMRec's layout (userID, itemID, x_label, tab-separated) and, for PTMRec, images/<itemID>.* and "
+            "items.jsonl. If it lies elsewhere, say data_path=FOLDER; `-d mini` needs no data: it is generated."
         )
     return folder
 

@@ -53,8 +53,7 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
         except FileNotFoundError:
             raise DataError(
                 f"{path}: there is no such file. features=files needs it; with one modality only, say modalities=[t] "
-                "or "
-                f"modalities=[v]; raw images and texts are encoded with features=encoder."
+                "or modalities=[v]; raw images and texts are encoded with features=encoder."
             ) from None
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: is no array that can be read safely: {error}.") from error
@@ -93,8 +92,7 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
         if table.ndim != 2 or len(table) != n_items:
             raise DataError(
                 f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d]. Row i must be item i; "
-                "make the "
-                f"features anew for this dataset."
+                "make the features anew for this dataset."
             )
         bad = torch.nonzero(~torch.isfinite(table).all(1)).flatten()
         if len(bad):

@@ -57,8 +57,8 @@ def read_interactions(path: Path, config: Any) -> Interactions:
     if missing:
         raise DataError(
             f"{path}: line 1 has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header))}. "
-            "Name the "
-            f"columns with USER_ID_FIELD, ITEM_ID_FIELD and inter_splitting_label, the separator with field_separator."
+            "Name the columns with USER_ID_FIELD, ITEM_ID_FIELD and inter_splitting_label, the separator with "
+            "field_separator."
         )
     columns = [header.index(name) for name in fields]
     try:
@@ -92,8 +92,8 @@ def _first_bad_line(path: Path, separator: str, fields: list[str], columns: list
                 except ValueError:
                     found = "is missing" if value is None else f"is {value!r}"
                     return DataError(
-                        f"{path}, line {number}, column {name!r}: must be a whole number from 0, {found}. "
-                        f"Correct or remove the line."
+                        f"{path}, line {number}, column {name!r}: must be a whole number from 0, {found}. Correct or "
+                        "remove the line."
                     )
     return DataError(f"{path}: cannot be read as {separator!r}-separated whole numbers.")
 
@@ -107,8 +107,7 @@ def _check_ranges(path: Path, fields: list[str], rows: np.ndarray) -> None:
         allowed = "0 (train), 1 (valid) or 2 (test)" if column == 2 else f"from 0 to {highest[column]}, contiguous"
         raise DataError(
             f"{path}, line {row + 2}, column {fields[column]!r}: {rows[row, column]} is out of range; allowed are "
-            f"{allowed}. "
-            f"{len(bad)} value(s) in all."
+            f"{allowed}. {len(bad)} value(s) in all."
         )
 
 

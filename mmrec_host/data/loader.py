@@ -24,8 +24,7 @@ class TrainLoader:
     """Batches of training interactions.
 
     A batch is one int64 tensor: rows user, positive item, negative item [3, batch], or without the negatives [2,
-    batch] when
-    `use_neg_sampling` is false.
+    batch] when `use_neg_sampling` is false.
 
     Args:
         users, items: training pairs, int64 [n_train], in file order.

@@ -49,9 +49,8 @@ def make_splits(data: Interactions, config: Any) -> Splits:
     """The splits that the configuration asks for.
 
     `cold_items` > 0 is the cold-item protocol: that share of the items, drawn with `cold_seed`, loses its training
-    rows; a
-    third of them is for validation, two thirds for test, with all their interactions. They are ranked among themselves
-    (`cold_candidates: cold`) or in the full catalogue (`all`).
+    rows; a third of them is for validation, two thirds for test, with all their interactions. They are ranked among
+    themselves (`cold_candidates: cold`) or in the full catalogue (`all`).
 
     Raises:
         ConfigError: an unknown `eval_mask` or `cold_candidates`, a share outside [0, 1).

@@ -50,8 +50,8 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
     if n_candidates < k:
         kind = "items" if candidates is None else "candidate items"
         raise DataError(
-            f"{split.name}: {k} places (the largest topk) cannot be filled from {n_candidates} {kind}. "
-            f"Set topk to at most {n_candidates}."
+            f"{split.name}: {k} places (the largest topk) cannot be filled from {n_candidates} {kind}. Set topk to at "
+            f"most {n_candidates}."
         )
     in_cache = device.type == "cpu" and hasattr(model, "score_users")
     batch_size = max(1, min(batch_size, (CACHE_BLOCK if in_cache else MEMORY_BLOCK) // (4 * n_items)))
@@ -95,5 +95,5 @@ def _refuse_nan(best: Tensor, users: Tensor, model: nn.Module) -> None:
         raise NotFinite(
             f"{type(model).__name__} gives NaN as a score (to {int(broken.sum())} of {len(users)} users in a batch, "
             f"the first is user {int(users[broken][0])}): its parameters have diverged, or its features hold NaN. "
-            f"Check the features, or lower learning_rate."
+            "Check the features, or lower learning_rate."
         )

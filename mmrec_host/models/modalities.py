@@ -26,8 +26,8 @@ def modalities(model: Recommender) -> list[str]:
     if not present:
         raise ConfigError(
             f"{type(model).__name__} needs item features, and this run has none. The key `features` says where they "
-            f"come from (files, encoder), `modalities` which of image (v) and text (t) are read; is_multimodal_model "
-            f"must be true. BPR and LightGCN need no features."
+            "come from (files, encoder), `modalities` which of image (v) and text (t) are read; is_multimodal_model "
+            "must be true. BPR and LightGCN need no features."
         )
     return present
 

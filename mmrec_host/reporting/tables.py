@@ -92,8 +92,8 @@ def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) ->
     for name in metrics:
         if name.lower() not in known:
             raise ConfigError(
-                f"no run has the metric {name!r}{nearest(name, known)} Known: {', '.join(known)}. Metrics are "
-                f"computed when a model is run, as the keys metrics and topk say."
+                f"no run has the metric {name!r}{nearest(name, known)} Known: {', '.join(known)}. Metrics are computed "
+                "when a model is run, as the keys metrics and topk say."
             )
     return list(dict.fromkeys(name.lower() for name in metrics))
 

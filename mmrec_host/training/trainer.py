@@ -79,8 +79,8 @@ class Trainer:
         if best_of_all is None:
             raise TrainingFailed(
                 f"training of {self.config['model']} ended before any state could be evaluated "
-                f"({'; '.join(self.notes)}). A smaller "
-                f"learning_rate usually helps; features should be finite and of moderate scale."
+                f"({'; '.join(self.notes)}). A smaller learning_rate usually helps; features should be finite and of "
+                "moderate scale."
             )
         restore(self.model, best_of_all.state)
         return Outcome(best_of_all, self.seconds, self.notes)

@@ -47,7 +47,7 @@ def mmrec_checkout(home: Path) -> Path:
     if missing:
         raise ConfigError(
             f"--mmrec-home {home}: no MMRec checkout, {', '.join(missing)} not found. Give the folder that holds "
-            f"src/main.py; to get one: git clone https://github.com/enoche/MMRec"
+            "src/main.py; to get one: git clone https://github.com/enoche/MMRec"
         )
     return home.resolve()
 

@@ -28,8 +28,7 @@ class DualEncoder(nn.Module):
     """Image and text towers over one open_clip model.
 
     It always computes as in evaluation: frozen batch norms must not move and dropout would make cached activations
-    wrong; a
-    PEFT variant's own dropout is switched by its handle.
+    wrong; a PEFT variant's own dropout is switched by its handle.
 
     Args:
         name: for messages and the fingerprint.
@@ -98,7 +97,7 @@ def _image_tower(model: nn.Module) -> Tower:
     if not isinstance(visual, TimmModel) and not hasattr(visual, "_embeds"):
         raise ConfigError(
             f"the image tower {type(visual).__name__} cannot be cut into blocks here: open_clip's vision transformers "
-            f"and timm's EfficientNets can. Choose another encoder_model, such as ViT-B-32."
+            "and timm's EfficientNets can. Choose another encoder_model, such as ViT-B-32."
         )
     pixels = torch.zeros(1, 3, *_pair(visual.image_size))
     with torch.no_grad():

@@ -40,8 +40,7 @@ def build_open_clip(config: Any) -> DualEncoder:
 
         raise ConfigError(
             f"encoder_model={name!r}: open_clip has no such model{nearest(name, known)} `hf-hub:<id>` and "
-            "`local-dir:<folder>` are "
-            f"understood too."
+            "`local-dir:<folder>` are understood too."
         )
     tags = open_clip.list_pretrained_tags_by_model(name)
     if pretrained is not None and pretrained not in tags and not Path(str(pretrained)).exists():

@@ -1,8 +1,7 @@
 """One modality's encoder as a stem, a list of blocks and a head, so that it can be cut before any block.
 
 Block names are those of the encoder's model; `roles` says which of a block's modules do what, so that a PEFT variant
-can
-ask for the query projections, whatever the architecture calls them.
+can ask for the query projections, whatever the architecture calls them.
 """
 
 from __future__ import annotations
@@ -114,8 +113,7 @@ class TimmConvTower(Tower):
         if not all(hasattr(self.trunk, part) for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2")):
             raise ConfigError(
                 f"the image tower {type(self.trunk).__name__} cannot be cut into blocks here: open_clip's vision "
-                "transformers and timm's "
-                f"EfficientNets can. Choose another encoder."
+                "transformers and timm's EfficientNets can. Choose another encoder."
             )
         self.path, self.n_blocks = "visual.trunk.blocks", len(self.trunk.blocks)
         self.head_roles = {"conv": ["visual.trunk.conv_head"]}

@@ -1,9 +1,8 @@
 """Attention with separate q, k, v and output projections, which every PEFT method can target.
 
 `nn.MultiheadAttention` keeps q, k and v in one parameter and reads `out_proj.weight` without calling the module: an
-adapter on
-`out_proj` is then never run, yet changes the model when it is merged. After `unfuse` there are four plain linear
-layers.
+adapter on `out_proj` is then never run, yet changes the model when it is merged. After `unfuse` there are four plain
+linear layers.
 """
 
 from __future__ import annotations

@@ -60,17 +60,16 @@ class HFHandle(Handle):
             differing = [key for key in self.encoder.identity if identity.get(key) != self.encoder.identity[key]]
             raise ConfigError(
                 f"{folder}: the adapter belongs to the encoder {identity.get('encoder')}, this one is "
-                f"{self.encoder.name}; they differ in "
-                f"{', '.join(differing)}. Choose the encoder that it was trained on."
+                f"{self.encoder.name}; they differ in {', '.join(differing)}. Choose the encoder that it was trained "
+                "on."
             )
         outcome = set_peft_model_state_dict(self.wrapped, load_peft_weights(str(folder), device="cpu"))
         missing = [key for key in outcome.missing_keys if key in self.named_parameters()]
         if missing or outcome.unexpected_keys:
             raise ConfigError(
                 f"{folder}: the adapter is of another shape: {len(missing)} tensors are missing, "
-                f"{len(outcome.unexpected_keys)} unknown, such "
-                f"as {(missing or outcome.unexpected_keys)[0]}. Give the same peft, vision_blocks, text_blocks and "
-                "adapt as in training."
+                f"{len(outcome.unexpected_keys)} unknown, such as {(missing or outcome.unexpected_keys)[0]}. Give the "
+                "same peft, vision_blocks, text_blocks and adapt as in training."
             )
 
     def disabled(self) -> AbstractContextManager[Any]:
@@ -88,8 +87,7 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
     """Put the peft method of the key `peft_method` into the chosen blocks of the chosen towers.
 
     Keys: `peft_method` (a PeftType), `vision_blocks`, `text_blocks`, `adapt` (roles: q, k, v, out, mlp, conv), and
-    every
-    `peft_<option>` as an option of peft's configuration.
+    every `peft_<option>` as an option of peft's configuration.
 
     Raises:
         ConfigError: an unknown method, option or role; no block chosen; no module matched, with what there is to match.

@@ -53,7 +53,6 @@ def require_raw_content(config: Any, folder: Path) -> None:
     )
     say = "features=files runs the other models on them; " if npy else ""
     raise DataError(
-        f"{folder} {has}. {config['model']} with features=encoder needs images/<itemID>.* and items.jsonl (one line "
-        "an item: itemID, title, "
-        f"text) there. {say}interaction-only models (BPR, LightGCN) need no features."
+        f"{folder} {has}. {config['model']} with features=encoder needs images/<itemID>.* and items.jsonl (one line an "
+        f"item: itemID, title, text) there. {say}interaction-only models (BPR, LightGCN) need no features."
     )

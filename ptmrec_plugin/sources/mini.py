@@ -136,7 +136,7 @@ def _check_made_with(folder: Path, options: dict[str, Any]) -> None:
     if other:
         raise DataError(
             f"{folder} is there already, made with {', '.join(other)}. Remove it, or have another one made elsewhere "
-            f"with data_path=FOLDER."
+            "with data_path=FOLDER."
         )
 
 
