@@ -17,6 +17,7 @@ from ..data.splits import EvalSplit
 from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
+from ..reporting.environment import peak_memory
 from .optimizers import build_optimizer, build_scheduler
 from .phases import Phase, restore, snapshot
 
@@ -195,6 +196,7 @@ class Trainer:
         if evaluation is not None:
             line["valid"] = evaluation.means
         line["seconds"] = {k: round(v, 3) for k, v in self.seconds.items()}
+        line |= peak_memory()
         self.on_epoch(line)
         shown = " ".join(f"{k} {v:.4f}" for k, v in losses.items())
         score = f" | valid {self.metric} {evaluation.means[self.metric]:.4f}" if evaluation else ""

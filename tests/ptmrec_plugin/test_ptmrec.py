@@ -34,6 +34,7 @@ def test_every_mode_runs_and_logs_what_it_does(toy_keys, mode):
     assert phases == ([] if mode == "joint" else ["stage1"]) + second
     last = lines[-1]
     assert ("transfer_t" in last["loss"]) == MODES[mode].transfer
+    assert last["peak_memory_mb"] > 0 and last["seconds"]["train"] > 0
     if MODES[mode].peft:
         assert last["gradient_norm_v"] > 0 and last["gradient_norm_t"] > 0
         assert last["peft_parameters"] > 0 and 0 < last["peft_share"] < 0.1 and last["items_per_second"] > 0
