@@ -194,8 +194,9 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     chosen.update(changes)
     errors = []
     for key, group in groups.items():
-        name, registry = str(chosen.get(key)), Registry.every.get(group)
+        name = str(chosen.get(key))
         path = find_yaml(group, name)
+        registry = None if path is not None else Registry.of(group)
         if path is not None:
             layers.append(replace(read_layer(path, dataset), search={}))  # a base's grid is not the model's
         elif registry is not None and name in registry:

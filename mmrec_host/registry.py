@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -33,6 +34,16 @@ class Registry:
         self.kind, self.group = kind, group
         self._objects: dict[str, Any] = {}
         Registry.every[kind] = self
+
+    @classmethod
+    def of(cls, kind: str) -> Registry | None:
+        """The registry of a kind; the packages of all announced plugins are imported if it is not there yet."""
+        if kind not in cls.every:
+            for registry in list(cls.every.values()):
+                for name in registry.names():
+                    with contextlib.suppress(ConfigError):  # a broken package is reported where it is asked for
+                        registry.get(name)
+        return cls.every.get(kind)
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}

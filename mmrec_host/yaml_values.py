@@ -55,4 +55,6 @@ def dump(values: dict[str, Any]) -> str:
 
 def flow(value: Any) -> str:
     """A value as it would be written on the command line."""
-    return f"[{', '.join(map(flow, value))}]" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,10 +24,8 @@ class ListCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Print names and first comment or docstring lines."""
-        for name in MODELS.names():
-            MODELS.get(name)  # importing the models brings the registries of their packages
         kind = PLURALS[args.kind]
-        registry = Registry.every.get(kind)
+        registry = MODELS if kind == MODELS.kind else Registry.of(kind)
         about = {name: first_comment(path) for name, path in known_yamls(kind).items()}
         if registry is not None:
             about |= {name: about.get(name) or registry.about(name) for name in registry.names()}

