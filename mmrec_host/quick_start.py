@@ -16,12 +16,13 @@ from torch import nn
 
 from .config import Config, load_config
 from .data.dataset import Dataset, load_dataset
-from .data.features import Features
+from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
-from .reporting.records import RunRecord
-from .training.phases import phases_of
+from .reporting.records import RunRecord, same_run
+from .training.checkpoint import Checkpoint
+from .training.phases import phases_of, restore
 from .training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -82,48 +83,73 @@ def init_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def build(config: Config, dataset: Dataset | None = None, features: Features | None = None):
-    """Dataset, training loader and freshly initialised model of a resolved configuration.
-
-    Args:
-        dataset, features: those of an earlier run under the same protocol, so that they are read once.
-    """
+def build(config: Config) -> tuple[Dataset, TrainLoader, nn.Module]:
+    """Dataset, training loader and freshly initialised model of a resolved configuration."""
     config["device"] = resolve_device(config)
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))
     init_seed(int(config["seed"]))
-    dataset = dataset if dataset is not None else load_dataset(config)
-    features = features if features is not None else dataset.features(config)
-    loader = dataset.train_loader(config, features)
+    dataset = load_dataset(config)
+    loader = dataset.train_loader(config, dataset.features(config))
     init_seed(int(config["seed"]))  # the same initial weights, whether features were computed or read
     model = MODELS.get(config["model"])(config, loader).to(config["device"])
     return dataset, loader, model
 
 
 def run(config: Config) -> Result:
-    """Train, select, score once and record one model under one seed."""
+    """Train, select, score once and record one model under one seed.
+
+    With the key `resume`, an interrupted run of the same settings and seed goes on in its folder, and a finished one is
+    not run again.
+    """
     started = time.perf_counter()
-    root = Path(config["run_path"])
-    record = RunRecord.create(root, config["dataset"], config.label(), int(config["seed"]))
+    if (done := finished_before(config)) is not None:
+        _, _, model = build(config)
+        restore(model, done.best_state())
+        return Result(done.info["best"]["valid"], done.info["test"], model, done)
+    record = begin_record(Path(config["run_path"]), config)
     try:
         dataset, loader, model = build(config)
         construct = time.perf_counter() - started
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
         log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())
-        trainer = Trainer(model, config, dataset.splits.valid, on_epoch=record.log_epoch)
+        checkpoint = Checkpoint(record.path / "resume.pt", record.identity(), config["checkpoint_interval"])
+        trainer = Trainer(model, config, dataset.splits.valid, record.log_epoch, checkpoint)
         outcome = trainer.fit(phases_of(model, loader, config))
         test = evaluate(model, dataset.splits.test, config)
-        seconds = {"total": time.perf_counter() - started, "construct": construct, **outcome.seconds}
+        total = outcome.seconds["before"] + time.perf_counter() - started
+        seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"]:
             record.save_model(outcome.best.state, model)
             if hasattr(model, "save_extras"):
                 model.save_extras(record.path)
         record.finish(outcome, test, seconds, columns=model.columns() if hasattr(model, "columns") else {})
+        checkpoint.remove()
     except BaseException as error:
         record.fail(error)
         raise
     log.info("run folder: %s", record.path)
     return Result(outcome.best.valid.means, test.means, model, record)
+
+
+def begin_record(root: Path, config: Config) -> RunRecord:
+    """The record of a run or search that begins now; with the key `resume` the earlier one of the same settings."""
+    earlier = same_run(root, config) if config["resume"] else None
+    if earlier is None:
+        return RunRecord.create(root, config)
+    if earlier.info["status"] != "searched":
+        log.info("going on with %s", earlier.path)
+        earlier.reopen()
+    return earlier
+
+
+def finished_before(config: Config) -> RunRecord | None:
+    """With the key `resume`, the finished run of the same settings and seed, if there is one."""
+    earlier = same_run(Path(config["run_path"]), config) if config["resume"] else None
+    if earlier is None or earlier.info["status"] != "finished":
+        return None
+    log.info("finished already: %s", earlier.path)
+    return earlier
 
 
 def protocol(config: Config, dataset: Dataset) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import torch
 
 from mmrec_host.quick_start import init_seed
 from mmrec_host.training.phases import Phase, restore, single_phase
-from mmrec_host.training.trainer import Best
+from mmrec_host.training.progress import Best
 
 from .pools import make_batches
 from .transfer import KnowledgeTransfer, RidgeStudent, Teacher

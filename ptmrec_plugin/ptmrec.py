@@ -17,7 +17,7 @@ from . import phases
 from .feature_slots import FeatureSlots
 from .item_encoder import ItemEncoder
 from .pools import PoolBatch
-from .transfer import KnowledgeTransfer
+from .transfer import KnowledgeTransfer, RidgeStudent
 from .tuner import Tuner
 
 
@@ -131,8 +131,10 @@ class PTMRec(Recommender):
         self.forget_prepared()
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copies of ψ, of φ and of the features that belong to it."""
+        """Copies of ψ, of φ and of the features that belong to it, and of a trained student's weights."""
         state = {f"base.{k}": v.detach().clone() for k, v in self.base.state_dict().items()}
+        if (student := self._own_student()) is not None:
+            state |= {f"student.{k}": v.detach().clone() for k, v in student.state_dict().items()}
         if self.tuner is not None:
             state |= {f"peft.{k}": v for k, v in self.tuner.handle.state().items()}
             state |= {f"features.{m}": self.tables[m].clone() for m in self.tuner.modalities}
@@ -152,6 +154,13 @@ class PTMRec(Recommender):
             self.tuner.handle.load_state(_section(state, "peft.") or self.tuner.first_state)
             self.tuner.changed = False
         self.base.load_state_dict(_section(state, "base."))
+        if (student := self._own_student()) is not None and (weights := _section(state, "student.")):
+            student.load_state_dict(weights)
+
+    def _own_student(self) -> RidgeStudent | None:
+        """The student that stands in for a base without scores of one modality."""
+        student = self.transfer.student if self.transfer is not None else None
+        return student if isinstance(student, RidgeStudent) else None
 
     def save_extras(self, folder: Path) -> None:
         """The adapter, in the variant's own format."""

@@ -10,7 +10,7 @@ from ..config import Config, known_keys, load_config, parse_overrides
 from ..errors import ConfigError
 from ..models.base import MODELS
 from ..plugins import load_plugin
-from ..quick_start import run
+from ..quick_start import finished_before, run
 from ..reporting.render import render
 from ..reporting.tables import results_table
 from ..training.search import grid_search
@@ -57,6 +57,11 @@ class RunCommand:
             help="try the grid under `search` in each model's YAML, by the validation split alone",
         )
         parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="go on with interrupted runs and searches of the same settings; finished ones are not run again",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="print configuration, data counts and estimated cost; train nothing"
         )
         parser.add_argument(
@@ -76,6 +81,7 @@ class RunCommand:
         configs = resolve(args)
         for config in configs:
             config["progress"] = config["progress"] and not args.quiet
+            config["resume"] = config["resume"] or args.resume
         if args.dry_run:
             for config in configs:
                 print(dry_run.describe(config))
@@ -118,7 +124,8 @@ def train_all(configs: list[Config], n_seeds: int) -> int:
         for config in configs:
             for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
                 try:
-                    records.append(run(config.replaced(seed=seed)).record)
+                    seeded = config.replaced(seed=seed)
+                    records.append(finished_before(seeded) or run(seeded).record)
                 except Exception as error:
                     report(error)  # raises what is no message for the user
                     failed += 1

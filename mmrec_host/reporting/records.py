@@ -7,31 +7,35 @@
     per_user.npz     each user's metrics at the best epoch, on the test split and, under `valid/`, on validation
     log.txt          what was logged
     checkpoint.pt    the best state
+    resume.pt        until the run has finished: what an interrupted run goes on from
     curve.png        the validation metric by epoch, where matplotlib is installed
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
-import os
+import pickle
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from ..errors import DataError
 from ..evaluation.evaluator import Evaluation
 from .curves import draw_curve
 from .environment import environment, peak_memory
+from .files import write_whole
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-STATUSES = ("running", "finished", "failed")
+STATUSES = ("running", "finished", "searched", "failed")
 
 
 class RunRecord:
@@ -48,38 +52,70 @@ class RunRecord:
 
     Attributes:
         path: the folder.
-        info: what run.json holds. From the start `status`, `label`, `dataset`, `seed`, `started`, `notes`; after
-            `begin` also `model`, `valid_metric`, `protocol`, `features`, `settings_sha`, `parameters`, `environment`;
+        info: what run.json holds. From the start `status`, `label`, `model`, `dataset`, `seed`, `settings_sha`,
+            `started`, `notes`; after `begin` also `valid_metric`, `protocol`, `features`, `parameters`, `environment`;
             after `finish` also `best`, `test`, `seconds`, `columns`, `peak_memory_mb`; after `fail` also `error`.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
         self.path, self.info = path, info
         self._log_file: logging.Handler | None = None
+        self._lock = FileLock(path / ".lock")
 
     @classmethod
-    def create(cls, root: Path, dataset: str, label: str, seed: int) -> RunRecord:
-        """Make the folder of a run that begins now; from here to `finish` or `fail` the log is also written there."""
+    def create(cls, root: Path, config: Config) -> RunRecord:
+        """Make the folder of a run of `config` that begins now, with config.yaml in it.
+
+        From here to the end of the run its folder is locked, and the log is also written there.
+        """
         now = datetime.now(timezone.utc)  # noqa: UP017 (Python 3.10)
-        name = f"{_slug(label)}-s{seed}-{now:%Y%m%d-%H%M%S}"
-        path = _new_folder(Path(root) / _slug(dataset), name)
+        label, dataset, seed = config.label(), config["dataset"], int(config["seed"])
+        path = _new_folder(Path(root) / _slug(dataset), f"{_slug(label)}-s{seed}-{now:%Y%m%d-%H%M%S}")
         record = cls(
             path,
             {
                 "schema_version": SCHEMA_VERSION,
                 "status": "running",
                 "label": label,
+                "model": config["model"],
                 "dataset": dataset,
                 "seed": seed,
+                "settings_sha": config.settings_sha(),
                 "started": now.isoformat(timespec="microseconds"),
                 "notes": [],
             },
         )
+        record._open()
+        write_whole(path / "config.yaml", lambda file: file.write(config.to_yaml().encode()))
         record._write_info()
-        record._log_file = logging.FileHandler(path / "log.txt", encoding="utf-8", delay=True)
-        record._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.getLogger().addHandler(record._log_file)
         return record
+
+    def reopen(self) -> None:
+        """Go on with this interrupted run in its folder.
+
+        Raises:
+            DataError: another process is still at it.
+        """
+        self._open()
+        for litter in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
+            litter.unlink()
+        for file in self.path.glob("*.jsonl"):  # without half a line at the end, to which the next would be joined
+            text = "".join(json.dumps(line) + "\n" for line in self.lines(file.name)).encode()
+            write_whole(file, lambda out, text=text: out.write(text))
+        self.info.pop("error", None)
+        self.info["status"] = "running"
+        self._write_info()
+
+    def _open(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise DataError(
+                f"{self.path}: another process is still running this. Wait for it or stop it, then start again."
+            ) from None
+        self._log_file = logging.FileHandler(self.path / "log.txt", encoding="utf-8", delay=True)
+        self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(self._log_file)
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord:
@@ -104,6 +140,8 @@ class RunRecord:
         required = ["status", "label", "dataset", "seed", "started"]
         if info.get("status") == "finished":
             required += ["protocol", "settings_sha", "test", "seconds", "parameters"]
+        if info.get("status") == "searched":
+            required += ["combinations"]
         missing = [key for key in required if key not in info]
         if missing:
             raise DataError(f"{file}: incomplete run record, it lacks {', '.join(missing)}")
@@ -111,49 +149,69 @@ class RunRecord:
             raise DataError(f"{file}: status {info['status']!r} is none of {', '.join(STATUSES)}")
         return cls(Path(folder), info)
 
-    def begin(self, config: Config, protocol: Mapping[str, Any], features: str, model: nn.Module) -> None:
-        """Note what is run.
+    def begin(self, config: Config, protocol: Mapping[str, Any], features: str, model: nn.Module | None = None) -> None:
+        """Note what is run; for a run that goes on, check that it is still the same.
 
         Args:
-            config: written to config.yaml.
             protocol: what must be the same for two runs to stand in one table.
             features: fingerprint of the item features.
-            model: its parameters are counted.
+            model: its parameters are counted; a search has none.
+
+        Raises:
+            DataError: the data or the features have changed since the run was begun.
         """
-        _write(self.path / "config.yaml", lambda file: file.write(config.to_yaml().encode()))
+        now = {"protocol": plain(protocol), "features": features}
+        changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
+        if changed:
+            raise DataError(
+                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or leave "
+                "--resume out for a run of its own."
+            )
+        here = environment()
+        then = self.info.get("environment", here)
+        if differing := [
+            f"{k} {then.get(k)}, now {here[k]}" for k in ("torch", "cpu", "threads") if then.get(k) != here[k]
+        ]:
+            log.warning("resumed elsewhere (%s): the result may differ in the last digits", "; ".join(differing))
         self.info |= {
-            "model": config["model"],
+            **now,
             "valid_metric": config["valid_metric"].lower(),
-            "protocol": dict(protocol),
-            "features": features,
-            "settings_sha": config.settings_sha(),
-            "parameters": count_parameters(model),
-            "environment": environment(),
+            "parameters": count_parameters(model) if model is not None else {},
+            "environment": here,
         }
         self._write_info()
 
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint of this run must agree in."""
+        return {key: self.info[key] for key in ("settings_sha", "seed", "protocol", "features")}
+
     def log_epoch(self, line: Mapping[str, Any]) -> None:
         """Append a line to epochs.jsonl: `phase`, `epoch`, and plain values such as `loss` and `valid`."""
-        with (self.path / "epochs.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(plain(line)) + "\n")
+        self.append("epochs.jsonl", line)
 
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of epochs.jsonl, the last one of each epoch; a half-written one is left out."""
-        file = self.path / "epochs.jsonl"
-        lines = {}
+        """The lines of epochs.jsonl, the last one of each epoch."""
+        return list({(line.get("phase"), line.get("epoch")): line for line in self.lines("epochs.jsonl")}.values())
+
+    def append(self, name: str, line: Mapping[str, Any]) -> None:
+        """Add a line of JSON to one of the folder's files."""
+        with (self.path / name).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(plain(line)) + "\n")
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of JSON in one of the folder's files; one that was cut off in writing is left out."""
+        file = self.path / name
+        lines = []
         for text in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            lines[line.get("phase"), line.get("epoch")] = line
-        return list(lines.values())
+            with contextlib.suppress(ValueError):
+                lines.append(json.loads(text))
+        return lines
 
     def save_per_user(self, valid: Evaluation, test: Evaluation) -> None:
         """Write per_user.npz."""
         arrays = {"users": test.users, **test.per_user, "valid/users": valid.users}
         arrays |= {f"valid/{name}": values for name, values in valid.per_user.items()}
-        _write(self.path / "per_user.npz", lambda file: np.savez_compressed(file, **arrays))
+        write_whole(self.path / "per_user.npz", lambda file: np.savez_compressed(file, **arrays))
 
     def per_user(self, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """The arrays of per_user.npz, or those named; `DataError` if one is missing or unreadable."""
@@ -177,40 +235,54 @@ class RunRecord:
         """
         best = outcome.best
         self.save_per_user(best.valid, test)
-        self.info |= {
-            "status": "finished",
-            "best": {"phase": best.phase, "epoch": best.epoch, "valid": best.valid.means},
-            "test": test.means,
-            "seconds": dict(seconds),
-            **peak_memory(),
-            "columns": dict(columns),
-            "notes": [*self.info["notes"], *outcome.notes],
-        }
-        self._write_info()
-        draw_curve(self)
-        self._close_log()
+        self._end(
+            "finished",
+            best={"phase": best.phase, "epoch": best.epoch, "valid": best.valid.means},
+            test=test.means,
+            seconds=dict(seconds),
+            columns=dict(columns),
+            notes=[*self.info["notes"], *outcome.notes],
+        )
+
+    def finish_search(self, combinations: list[dict[str, Any]]) -> None:
+        """Write the combinations of a grid search, best first."""
+        self._end("searched", combinations=combinations)
 
     def fail(self, error: BaseException) -> None:
         """Note that the run ended in `error`."""
-        self.info |= {"status": "failed", "error": f"{type(error).__name__}: {error}", **peak_memory()}
-        self._write_info()
-        self._close_log()
+        self._end("failed", error=f"{type(error).__name__}: {error}")
+
+    def _end(self, status: str, **info: Any) -> None:
+        self.info |= {"status": status, **info, **peak_memory()}
+        try:
+            self._write_info()
+            if status == "finished":
+                draw_curve(self)
+        finally:
+            if self._log_file is not None:
+                logging.getLogger().removeHandler(self._log_file)
+                self._log_file.close()
+                self._log_file = None
+            self._lock.release()
+            (self.path / ".lock").unlink(missing_ok=True)
 
     def save_model(self, state: Mapping[str, Tensor], model: nn.Module) -> None:
         """Write checkpoint.pt: the name of the model's class, and the state; readable with `weights_only=True`."""
         checkpoint = {"model": type(model).__name__, "state": {name: tensor.cpu() for name, tensor in state.items()}}
-        _write(self.path / "checkpoint.pt", lambda file: torch.save(checkpoint, file))
+        write_whole(self.path / "checkpoint.pt", lambda file: torch.save(checkpoint, file))
+
+    def best_state(self) -> dict[str, Tensor]:
+        """The state in checkpoint.pt; `DataError` if it was not saved or cannot be read."""
+        file = self.path / "checkpoint.pt"
+        try:
+            return torch.load(file, weights_only=True, map_location="cpu")["state"]
+        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise DataError(f"{file}: cannot be read ({error}); runs with save_model=false keep no model.") from error
 
     def _write_info(self) -> None:
         self.info = plain(self.info)  # the same here as when it is loaded
         text = json.dumps(self.info, indent=1, allow_nan=False)
-        _write(self.path / "run.json", lambda file: file.write(text.encode()))
-
-    def _close_log(self) -> None:
-        if self._log_file is not None:
-            logging.getLogger().removeHandler(self._log_file)
-            self._log_file.close()
-            self._log_file = None
+        write_whole(self.path / "run.json", lambda file: file.write(text.encode()))
 
 
 def find_runs(root: Path, dataset: str) -> list[RunRecord]:
@@ -222,6 +294,18 @@ def find_runs(root: Path, dataset: str) -> list[RunRecord]:
         except DataError as error:
             log.warning("left out: %s", error)
     return sorted(runs, key=lambda run: run.info["started"])
+
+
+def same_run(root: Path, config: Config) -> RunRecord | None:
+    """The earlier run of the same label, settings and seed: a finished one, else the newest; None if there is none."""
+    wanted = (config.label(), config.settings_sha(), int(config["seed"]))
+    same = [
+        run
+        for run in find_runs(root, config["dataset"])
+        if (run.info["label"], run.info.get("settings_sha"), run.info["seed"]) == wanted
+    ]
+    done = [run for run in same if run.info["status"] in ("finished", "searched")]
+    return (done or same or [None])[-1]
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
@@ -259,14 +343,3 @@ def _new_folder(parent: Path, name: str) -> Path:
             continue
         return path
     raise DataError(f"{parent}: no free folder name for {name}")
-
-
-def _write(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Whole or not at all: write a temporary file beside `path`, then put it in its place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

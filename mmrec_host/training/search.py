@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import itertools
 import logging
+from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..errors import ConfigError
-from ..quick_start import build, resolve_device
+from ..quick_start import begin_record, build, protocol, resolve_device
+from ..reporting.records import RunRecord
+from ..yaml_values import flow
+from .checkpoint import Checkpoint
 from .phases import phases_of
-from .trainer import Trainer
+from .trainer import Trainer, TrainingFailed
 
 log = logging.getLogger(__name__)
 
@@ -24,33 +30,94 @@ def combinations(search: dict[str, list[Any]]) -> list[dict[str, Any]]:
 def grid_search(config: Config) -> str:
     """Train every combination of the model's `search` keys and return the table, best first.
 
-    A key that was overridden is not searched. Ties keep the grid's order.
+    A key that was overridden is not searched. Ties keep the grid's order. The search leaves a folder under
+    `<run_path>/searches/`, with a line for each finished combination; with the key `resume` an interrupted one goes on
+    there.
 
     Raises:
         ConfigError: nothing to search.
+        DataError: the interrupted search is of other data.
     """
     grid = {k: v for k, v in config.search.items() if k not in config.overrides}
     if not grid:
         raise ConfigError(
             f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
         )
-    dataset = load_dataset(config)
+    record = begin_record(Path(config["run_path"]) / "searches", config.replaced(search=grid))
+    if record.info["status"] != "searched":
+        try:
+            record.finish_search(sorted(_search(config, grid, record), key=_rank))
+        except BaseException as error:
+            record.fail(error)
+            raise
+    log.info("search folder: %s", record.path)
+    return _table(config, record.info["combinations"])
+
+
+def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
     config["device"] = resolve_device(config)
-    features = dataset.features(config)
-    tried = []
-    for number, values in enumerate(combinations(grid), start=1):
-        candidate = config.replaced(**values)
-        _, loader, model = build(candidate, dataset, features)
-        best = Trainer(model, candidate, dataset.splits.valid).fit(phases_of(model, loader, candidate)).best
-        tried.append((best.score, values, best))
-        log.info("%s %d/%d: %s -> %.4f", config["model"], number, len(combinations(grid)), values, best.score)
-    tried.sort(key=lambda row: -row[0])
+    dataset = load_dataset(config)
+    record.begin(config, protocol(config, dataset), dataset.features(config).fingerprint)
+    tried = record.lines("combinations.jsonl")
+    todo = combinations(grid)
+    bar = tqdm(
+        total=len(todo),
+        initial=len(tried),
+        desc="search",
+        unit="combination",
+        disable=None if config["progress"] else True,
+    )
+    with bar:
+        for number, values in list(enumerate(todo, start=1))[len(tried) :]:
+            file = record.path / f"resume-{number}.pt"
+            checkpoint = Checkpoint(file, record.identity(), config["checkpoint_interval"])
+            tried.append({"number": number, "values": values, **_try(config.replaced(**values), checkpoint)})
+            record.append("combinations.jsonl", tried[-1])
+            checkpoint.remove()
+            log.info("%s %d/%d: %s", config["model"], number, len(todo), _line(tried[-1]))
+            bar.update()
+    return tried
+
+
+def _try(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Train one combination; a diverged one has no score."""
+    dataset, loader, model = build(config)
+    trainer = Trainer(model, config, dataset.splits.valid, checkpoint=checkpoint)
+    try:
+        outcome = trainer.fit(phases_of(model, loader, config))
+    except TrainingFailed as error:
+        return {"score": None, "error": str(error)}
+    best = outcome.best
+    seconds = outcome.seconds["train"] + outcome.seconds["evaluate"]
+    found = {"score": best.score, "phase": best.phase, "epoch": best.epoch}
+    return {**found, "valid": best.valid.means, "seconds": seconds}
+
+
+def _rank(combination: dict[str, Any]) -> float:
+    return -combination["score"] if combination["score"] is not None else float("inf")
+
+
+def _words(values: dict[str, Any]) -> str:
+    return " ".join(f"{key}={flow(value)}" for key, value in values.items())
+
+
+def _line(combination: dict[str, Any]) -> str:
+    if combination["score"] is None:
+        return f"diverged  {_words(combination['values'])}"
+    return (
+        f"{combination['score']:.4f}  {_words(combination['values'])}  ({combination['phase']}, epoch "
+        f"{combination['epoch']}, {combination['seconds']:.0f} s)"
+    )
+
+
+def _table(config: Config, ranked: list[dict[str, Any]]) -> str:
     lines = [
         f"{config['model']} on {config['dataset']}, validation {config['valid_metric']}, seed {config['seed']}, best "
-        "first:"
+        "first:",
+        *(f"  {_line(combination)}" for combination in ranked),
     ]
-    lines += [
-        f"  {score:.4f}  {' '.join(f'{k}={v}' for k, v in values.items())}  ({best.phase}, epoch {best.epoch})"
-        for score, values, best in tried
-    ]
+    if ranked[0]["score"] is not None:
+        given = {k: v for k, v in config.overrides.items() if k not in ranked[0]["values"]}
+        words = _words({**given, **ranked[0]["values"]})
+        lines.append(f"the best one, with its test score: -m {config['model']} -d {config['dataset']} {words}")
     return "\n".join(lines)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,8 +18,10 @@ from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..reporting.environment import peak_memory
+from .checkpoint import Checkpoint, random_states, set_random_states
 from .optimizers import build_optimizer, build_scheduler
 from .phases import Phase, restore, snapshot
+from .progress import Best, Progress
 
 log = logging.getLogger(__name__)
 
@@ -29,23 +31,12 @@ class TrainingFailed(UserError):
 
 
 @dataclass
-class Best:
-    """The best candidate by the validation metric; epoch 0 is the state before a phase's first epoch."""
-
-    phase: str
-    epoch: int
-    score: float
-    valid: Evaluation
-    state: dict[str, Tensor]
-
-
-@dataclass
 class Outcome:
-    """What training ended in."""
+    """What training ended in; `seconds` and `notes` as in `Progress`."""
 
     best: Best
-    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0})
-    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float]
+    notes: list[str]
 
 
 class Trainer:
@@ -53,83 +44,112 @@ class Trainer:
 
     Args:
         on_epoch: called with the plain values of each epoch (a run record's log).
+        checkpoint: where training goes on from if the file is there, and what is written on the way.
     """
 
-    def __init__(self, model: nn.Module, config: Any, valid: EvalSplit, on_epoch: Any = None) -> None:
-        self.model, self.config, self.valid = model, config, valid
+    def __init__(
+        self,
+        model: nn.Module,
+        config: Any,
+        valid: EvalSplit,
+        on_epoch: Callable[[dict[str, Any]], None] | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.model, self.config, self.valid, self.checkpoint = model, config, valid, checkpoint
         self.on_epoch = on_epoch or (lambda line: None)
         self.metric = config["valid_metric"].lower()
-        self.seconds = {"train": 0.0, "evaluate": 0.0}
-        self.notes: list[str] = []
+        self.progress = Progress()
+        self.started = time.perf_counter()
 
     def fit(self, phases: list[Phase]) -> Outcome:
         """Run the phases in order; afterwards the model is in the best state of those that may be ended in.
 
         Raises:
             TrainingFailed: no state could be evaluated, because the loss was not finite from the start.
+            DataError: the checkpoint cannot be gone on from.
         """
-        best_of_all: Best | None = None
-        previous: Best | None = None
-        for phase in phases:
-            best = self._run(phase, previous)
-            if best is None:  # nothing that the next phase could start from
+        saved = self.checkpoint.load() if self.checkpoint is not None else None
+        if saved is not None:
+            self.progress = Progress.from_plain(saved["progress"])
+            log.info("going on after epoch %d of %s", self.progress.epoch, phases[self.progress.phase].name)
+        while self.progress.phase < len(phases):
+            phase = phases[self.progress.phase]
+            self._run(phase, saved)
+            saved = None
+            if self.progress.best is None:  # nothing that the next phase could start from
                 break
-            previous = best
-            if phase.candidate and (best_of_all is None or best.score > best_of_all.score):
-                best_of_all = best
-        if best_of_all is None:
+            self.progress = self.progress.next_phase(phase.candidate)
+        best = self.progress.overall
+        if best is None:
             raise TrainingFailed(
                 f"training of {self.config['model']} ended before any state could be evaluated "
-                f"({'; '.join(self.notes)}). A smaller learning_rate usually helps; features should be finite and of "
-                "moderate scale."
+                f"({'; '.join(self.progress.notes)}). A smaller learning_rate usually helps; features should be finite "
+                "and of moderate scale."
             )
-        restore(self.model, best_of_all.state)
-        return Outcome(best_of_all, self.seconds, self.notes)
+        restore(self.model, best.state)
+        return Outcome(best, self.progress.seconds, self.progress.notes)
 
-    def _run(self, phase: Phase, previous: Best | None) -> Best | None:
+    def _run(self, phase: Phase, saved: dict[str, Any] | None) -> None:
+        """One phase, from its beginning or from where `saved` left it."""
+        at = self.progress
         if phase.begin is not None:
-            phase.begin(previous)
-        best = self._candidate(phase, 0, None, {}) if phase.score_start else None
+            phase.begin(at.previous)
+        if saved is None and phase.score_start:
+            self._is_better(phase, {})
         if phase.epochs == 0:
-            return best
+            return
         optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.config["weight_decay"] or 0.0)
         scheduler = build_scheduler(optimizer, self.config["learning_rate_scheduler"])
-        misses = 0
+        if saved is not None:
+            restore(self.model, saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
+            scheduler.load_state_dict(saved["scheduler"])
+            set_random_states(saved["random"])
         bar = tqdm(
             total=phase.epochs,
+            initial=at.epoch,
             desc=phase.name,
             unit="epoch",
             disable=None if self.config["progress"] else True,
             leave=False,
         )
         with bar:
-            for epoch in range(1, phase.epochs + 1):
-                losses = self._epoch(phase, epoch, optimizer)
+            while at.epoch < phase.epochs and at.misses <= phase.patience:  # MMRec stops when misses exceed it
+                at.epoch += 1
+                losses = self._epoch(phase, optimizer)
                 bar.update()
                 if losses is None:
                     break
                 scheduler.step()
-                if epoch % phase.eval_every and epoch != phase.epochs:
-                    self._log(phase, epoch, losses, None)
-                    continue
-                try:
-                    candidate = self._candidate(phase, epoch, best, losses)
-                except NotFinite as error:  # the last step of the epoch diverged
-                    self._note(f"{phase.name}, epoch {epoch}: {error}")
-                    break
-                if candidate is not None:
-                    best, misses = candidate, 0
-                    bar.set_postfix_str(f"{self.metric} {best.score:.4f} at {epoch}")
-                    continue
-                misses += 1
-                if misses > phase.patience:  # MMRec stops when the count exceeds stopping_step
-                    break
-        if best is not None:
-            log.info("%s: best %s %.4f at epoch %d", phase.name, self.metric, best.score, best.epoch)
-        return best
+                if at.epoch % phase.eval_every and at.epoch != phase.epochs:
+                    self._log(phase, losses, None)
+                else:
+                    try:
+                        better = self._is_better(phase, losses)
+                    except NotFinite as error:  # the last step of the epoch diverged
+                        self._note(f"{phase.name}, epoch {at.epoch}: {error}")
+                        break
+                    at.misses = 0 if better else at.misses + 1
+                    bar.set_postfix_str(f"{self.metric} {at.best.score:.4f} at {at.best.epoch}")
+                if self.checkpoint is not None:
+                    self.checkpoint.save(lambda: self._state(optimizer, scheduler))
+        if at.best is not None:
+            log.info("%s: best %s %.4f at epoch %d", phase.name, self.metric, at.best.score, at.best.epoch)
 
-    def _epoch(self, phase: Phase, epoch: int, optimizer: torch.optim.Optimizer) -> dict[str, float] | None:
+    def _state(self, optimizer: torch.optim.Optimizer, scheduler: Any) -> dict[str, Any]:
+        progress = self.progress.plain()
+        progress["seconds"]["before"] += time.perf_counter() - self.started
+        return {
+            "progress": progress,
+            "model": snapshot(self.model),
+            "optimizer": optimizer.state_dict(),
+            "scheduler": scheduler.state_dict(),
+            "random": random_states(),
+        }
+
+    def _epoch(self, phase: Phase, optimizer: torch.optim.Optimizer) -> dict[str, float] | None:
         """Mean loss parts of one epoch, or None when a loss was not finite: then nothing of that batch is learned."""
+        epoch = self.progress.epoch
         started = time.perf_counter()
         self.model.pre_epoch_processing()
         self.model.train()
@@ -162,7 +182,7 @@ class Trainer:
             n_batches += 1
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0.0) + part.detach().reshape(())
-        self.seconds["train"] += time.perf_counter() - started
+        self.progress.seconds["train"] += time.perf_counter() - started
         message = self.model.post_epoch_processing()
         if message is not None:
             log.info(message)
@@ -170,32 +190,34 @@ class Trainer:
 
     def _note(self, note: str) -> None:
         log.warning(note)
-        self.notes.append(note)
+        self.progress.notes.append(note)
 
-    def _candidate(self, phase: Phase, epoch: int, best: Best | None, losses: dict[str, float]) -> Best | None:
-        """Evaluate the current state; the new best, or None if it is not strictly better."""
-        started = time.perf_counter()
+    def _is_better(self, phase: Phase, losses: dict[str, float]) -> bool:
+        """Evaluate the current state and keep it if it is strictly better than the phase's best."""
+        at, started = self.progress, time.perf_counter()
         if phase.before_evaluation is not None:
             phase.before_evaluation()
         evaluation = evaluate(self.model, self.valid, self.config)
-        self.seconds["evaluate"] += time.perf_counter() - started
+        at.seconds["evaluate"] += time.perf_counter() - started
         if self.metric not in evaluation.means:
             raise ConfigError(
                 f"valid_metric={self.config['valid_metric']}: not computed; known: {', '.join(evaluation.means)}."
             )
         score = evaluation.means[self.metric]
-        self._log(phase, epoch, losses, evaluation)
-        if best is not None and score <= best.score:
-            return None
-        return Best(phase.name, epoch, score, evaluation, snapshot(self.model))
+        self._log(phase, losses, evaluation)
+        better = at.best is None or score > at.best.score
+        if better:
+            at.best = Best(phase.name, at.epoch, score, evaluation, snapshot(self.model))
+        return better
 
-    def _log(self, phase: Phase, epoch: int, losses: dict[str, float], evaluation: Evaluation | None) -> None:
+    def _log(self, phase: Phase, losses: dict[str, float], evaluation: Evaluation | None) -> None:
+        epoch = self.progress.epoch
         line: dict[str, Any] = {"phase": phase.name, "epoch": epoch, "loss": losses}
         if phase.report is not None:
             line |= phase.report()
         if evaluation is not None:
             line["valid"] = evaluation.means
-        line["seconds"] = {k: round(v, 3) for k, v in self.seconds.items()}
+        line["seconds"] = {k: round(v, 3) for k, v in self.progress.seconds.items()}
         line |= peak_memory()
         self.on_epoch(line)
         shown = " ".join(f"{k} {v:.4f}" for k, v in losses.items())

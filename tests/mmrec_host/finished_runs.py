@@ -20,11 +20,15 @@ def evaluation(split: str, per_user: dict[str, np.ndarray], users: np.ndarray | 
     return Evaluation(split, users, per_user, {name: float(values.mean()) for name, values in per_user.items()})
 
 
+def created_run(root: Path, label: str, dataset: str = "toys") -> RunRecord:
+    return RunRecord.create(root, Config({"model": label, "dataset": dataset, "seed": 1}))
+
+
 def begun_run(
     root: Path, label: str, seed: int = 1, protocol: dict[str, Any] | None = None, **settings: Any
 ) -> RunRecord:
-    record = RunRecord.create(root, "toys", label, seed)
     config = Config({"model": label, "dataset": "toys", "seed": seed, "valid_metric": "Recall@20", **settings})
+    record = RunRecord.create(root, config)
     record.begin(config, protocol or {"dataset": "toys", "eval_mask": "train"}, "f00d", torch.nn.Linear(3, 2))
     return record
 

@@ -52,8 +52,10 @@ def test_dry_run_trains_nothing_and_says_what_it_would_cost(words, capsys, tmp_p
 
 def test_search_ranks_combinations_by_validation(words, capsys):
     assert main(["-q", "-m", "BPR", "-d", "toy", "--search", *words, "learning_rate=0.01"]) == 0
-    scores = [float(line.split()[0]) for line in capsys.readouterr().out.splitlines()[1:]]
+    _, *rows, winner = capsys.readouterr().out.splitlines()
+    scores = [float(row.split()[0]) for row in rows]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert rows[0].split()[1] in winner.split() and "learning_rate=0.01" in winner.split()
 
 
 @pytest.mark.parametrize(

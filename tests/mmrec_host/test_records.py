@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from finished_runs import begun_run, evaluation, finished_run
+from finished_runs import begun_run, created_run, evaluation, finished_run
 
 from mmrec_host.errors import DataError
 from mmrec_host.reporting.environment import environment, peak_memory
@@ -42,7 +42,7 @@ def test_finished_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_run_is_running_from_the_start_and_failed_after_an_error(tmp_path: Path) -> None:
-    record = RunRecord.create(tmp_path, "toys", "BPR", 1)
+    record = created_run(tmp_path, "BPR")
     assert RunRecord.load(record.path).info["status"] == "running"
     record.fail(ValueError("no such thing"))
     info = RunRecord.load(record.path).info
@@ -50,20 +50,20 @@ def test_run_is_running_from_the_start_and_failed_after_an_error(tmp_path: Path)
 
 
 def test_same_label_seed_and_second_get_folders_of_their_own(tmp_path: Path) -> None:
-    paths = {RunRecord.create(tmp_path, "toys", "BPR", 1).path for _ in range(5)}
+    paths = {created_run(tmp_path, "BPR").path for _ in range(5)}
     assert len(paths) == 5 and all((path / "run.json").is_file() for path in paths)
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/etc", "a/b", "PTMRec lr=1e-4 λ=[0.1, 2]", "...", "x" * 500])
 def test_no_name_leaves_the_root(tmp_path: Path, name: str) -> None:
     root = tmp_path / "runs"
-    path = RunRecord.create(root, name, name, 1).path
+    path = created_run(root, name, name).path
     assert path.resolve().parent.parent == root.resolve()
     assert [run.info["label"] for run in find_runs(root, name)] == [name]
 
 
 def test_values_that_json_lacks(tmp_path: Path) -> None:
-    record = RunRecord.create(tmp_path, "toys", "BPR", 1)
+    record = created_run(tmp_path, "BPR")
     record.info["odd"] = [float("nan"), np.float64("inf"), np.int64(3), np.bool_(True), Path("x"), (1, None)]
     record.fail(ValueError())
     text = (record.path / "run.json").read_text()
@@ -129,8 +129,8 @@ def test_broken_folder_is_named_and_passed_over(tmp_path: Path, caplog, content:
 def test_runs_are_found_oldest_first_and_of_the_dataset_only(tmp_path: Path) -> None:
     labels = ["Z", "A", "M"]
     for label in labels:
-        RunRecord.create(tmp_path, "toys", label, 1)
-    RunRecord.create(tmp_path, "books", "BPR", 1)
+        created_run(tmp_path, label)
+    created_run(tmp_path, "BPR", "books")
     assert [run.info["label"] for run in find_runs(tmp_path, "toys")] == labels
     assert find_runs(tmp_path / "nowhere", "toys") == []
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finished_runs import begun_run, finished_run
+from finished_runs import begun_run, created_run, finished_run
 
 from mmrec_host.commands.table import TableCommand
 from mmrec_host.errors import ConfigError, DataError
-from mmrec_host.reporting.records import RunRecord, find_runs
+from mmrec_host.reporting.records import find_runs
 from mmrec_host.reporting.render import render
 from mmrec_host.reporting.tables import Cell, Column, Table, results_table
 
@@ -158,7 +158,7 @@ def test_unfinished_runs_are_counted_not_shown(tmp_path: Path) -> None:
     finished_run(tmp_path, "BPR", values(0.2))
     begun_run(tmp_path, "VBPR")
     for _ in range(2):
-        RunRecord.create(tmp_path, "toys", "LATTICE", 1).fail(ValueError())
+        created_run(tmp_path, "LATTICE").fail(ValueError())
     table = only(results_table(find_runs(tmp_path, "toys")))
     assert [c.value for c in column(table, "model")] == ["BPR"]
     assert any("2 failed, 1 running" in note for note in table.notes)

@@ -1,0 +1,115 @@
+"""The file that an interrupted run goes on from: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import random
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import DataError
+from ..reporting.files import write_whole
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+
+
+class Checkpoint:
+    """One file with all that training depends on between two epochs.
+
+    Args:
+        path: the file.
+        identity: what the run computes; a file of another identity is refused.
+        interval: seconds from one writing to the next, at least; 0 writes after every epoch.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], interval: float) -> None:
+        self.path, self.identity, self.interval = path, dict(identity), interval
+        self._written = time.monotonic()
+        self._failed = False
+
+    def load(self) -> dict[str, Any] | None:
+        """What `save` was given; None if there is no file.
+
+        Raises:
+            DataError: an unreadable file, or one of another format, configuration or data.
+        """
+        start_anew = f"Delete {self.path} to train from the first epoch, or leave --resume out for a run of its own."
+        try:
+            saved = torch.load(self.path, weights_only=True, map_location="cpu")
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"{self.path}: this checkpoint cannot be read ({reason}). {start_anew}") from error
+        if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+            found = saved.get("format") if isinstance(saved, dict) else None
+            raise DataError(
+                f"{self.path}: a checkpoint of another version of this program (format {found}, this one reads "
+                f"{FORMAT}). {start_anew}"
+            )
+        differing = [key for key, value in self.identity.items() if saved["identity"].get(key) != value]
+        if differing:
+            changes = "; ".join(
+                f"{key}: {saved['identity'].get(key)} then, {self.identity[key]} now" for key in differing
+            )
+            raise DataError(f"{self.path}: the checkpoint of another run ({changes}). {start_anew}")
+        return saved["state"]
+
+    def save(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Write `state()`, unless the last writing was less than `interval` seconds ago.
+
+        A disk that refuses is no reason to stop training: that is logged, and the file before stays.
+        """
+        if time.monotonic() - self._written < self.interval:
+            return
+        content = {"format": FORMAT, "identity": self.identity, "state": state()}
+        try:
+            write_whole(self.path, lambda file: torch.save(content, file))
+        except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as a RuntimeError
+            log.log(
+                logging.DEBUG if self._failed else logging.WARNING,
+                "%s: the checkpoint could not be written (%s). Training goes on; if it is interrupted, it goes on from "
+                "the checkpoint before.",
+                self.path, error,
+            )  # fmt: skip
+            self._failed = True
+        else:
+            self._failed = False
+        self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """The run is over."""
+        self.path.unlink(missing_ok=True)
+
+
+def random_states() -> dict[str, Any]:
+    """The states of the global generators of Python, numpy and torch."""
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    states: dict[str, Any] = {
+        "python": [version, list(words), gauss],
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def set_random_states(states: Mapping[str, Any]) -> None:
+    """Bring back what `random_states` gave."""
+    version, words, gauss = states["python"]
+    random.setstate((version, tuple(words), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])

@@ -1,0 +1,81 @@
+"""How far training has come, in values that a file can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..evaluation.evaluator import Evaluation
+
+
+@dataclass
+class Best:
+    """The best candidate by the validation metric; epoch 0 is the state before a phase's first epoch."""
+
+    phase: str
+    epoch: int
+    score: float
+    valid: Evaluation
+    state: dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """Where training stands between two epochs.
+
+    Attributes:
+        phase: number of the current phase, from 0.
+        epoch: finished epochs of that phase.
+        misses: evaluations in a row that brought no better state.
+        best: the phase's best so far.
+        previous: the best of the phase before, from which this one started.
+        overall: the best of all finished phases that the run may end in.
+        seconds: spent on training, on evaluation, and on everything in earlier processes of this run (`before`).
+        notes: what a reader of the results should know.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    misses: int = 0
+    best: Best | None = None
+    previous: Best | None = None
+    overall: Best | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "before": 0.0})
+    notes: list[str] = field(default_factory=list)
+
+    def next_phase(self, candidate: bool) -> Progress:
+        """The start of the phase after this one; `candidate`: the run may end in this one's best."""
+        better = candidate and (self.overall is None or self.best.score > self.overall.score)
+        overall = self.best if better else self.overall
+        return Progress(self.phase + 1, previous=self.best, overall=overall, seconds=self.seconds, notes=self.notes)
+
+    def plain(self) -> dict[str, Any]:
+        """Numbers, texts, lists and tensors only."""
+        values = vars(self) | {name: _plain_best(getattr(self, name)) for name in ("best", "previous", "overall")}
+        return {**values, "seconds": dict(self.seconds), "notes": list(self.notes)}
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Progress:
+        """What `plain` was made of."""
+        return cls(**values | {name: _best(values[name]) for name in ("best", "previous", "overall")})
+
+
+def _plain_best(best: Best | None) -> dict[str, Any] | None:
+    if best is None:
+        return None
+    valid = vars(best.valid) | {
+        "users": torch.from_numpy(best.valid.users),
+        "per_user": {name: torch.from_numpy(values) for name, values in best.valid.per_user.items()},
+    }
+    return vars(best) | {"valid": valid}
+
+
+def _best(values: dict[str, Any] | None) -> Best | None:
+    if values is None:
+        return None
+    valid = values["valid"]
+    arrays = {name: tensor.numpy() for name, tensor in valid["per_user"].items()}
+    return Best(**values | {"valid": Evaluation(**valid | {"users": valid["users"].numpy(), "per_user": arrays})})
