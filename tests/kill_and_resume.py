@@ -1,6 +1,6 @@
 """Kill runs with SIGKILL at random moments, resume them, and compare what they end in with an uninterrupted run.
 
-    python tests/kill_and_resume.py --kills 20 -- -m FREEDOM -d mini epochs=40
+python tests/kill_and_resume.py --kills 20 -- -m FREEDOM -d mini epochs=40
 """
 
 from __future__ import annotations

@@ -1,0 +1,235 @@
+"""Interrupted runs and searches: they end as if nothing had happened, and what cannot be gone on from is a message."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+
+import pytest
+import torch
+from kill_and_resume import differences, kill_and_resume, outcome
+
+from mmrec_host.config import load_config
+from mmrec_host.errors import DataError
+from mmrec_host.quick_start import quick_start
+from mmrec_host.reporting import files
+from mmrec_host.reporting.records import RunRecord, find_runs
+from mmrec_host.training import trainer
+from mmrec_host.training.search import grid_search
+
+
+class Interrupted(BaseException):
+    """Stands for a kill: nobody handles it."""
+
+
+def interrupt_after(monkeypatch, n_epochs: int) -> None:
+    """Break off at the beginning of the epoch after `n_epochs`, counted over all phases and combinations."""
+    begun = {"n": 0}
+    epoch = trainer.Trainer._epoch
+
+    def counted(self, *args):
+        if begun["n"] == n_epochs:
+            raise Interrupted
+        begun["n"] += 1
+        return epoch(self, *args)
+
+    monkeypatch.setattr(trainer.Trainer, "_epoch", counted)
+
+
+@pytest.fixture
+def keys(toy_keys):
+    return {**toy_keys, "epochs": 6, "learning_rate": 0.01, "checkpoint_interval": 0, "resume": True}
+
+
+def run_whole_and_interrupted(model, keys, tmp_path, monkeypatch, n_epochs):
+    """The folders of an uninterrupted run, and of one that was interrupted after `n_epochs` and resumed."""
+    whole, broken = ({**keys, "run_path": str(tmp_path / name / "runs")} for name in ("whole", "broken"))
+    quick_start(model, "toy", whole)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_after(patch, n_epochs)
+        quick_start(model, "toy", broken)
+    result = quick_start(model, "toy", broken)
+    return tmp_path / "whole", tmp_path / "broken", result
+
+
+@pytest.mark.parametrize(
+    "model, changes, n_epochs",
+    [
+        ("BPR", {}, 0),
+        ("LightGCN", {"eval_step": 2}, 3),
+        ("FREEDOM", {}, 4),
+        ("LATTICE", {"mess_dropout": [0.1, 0.1], "cf_model": "ngcf", "weight_size": [16, 16]}, 2),
+        ("PTMRec", {"stage2_epochs": 4}, 3),
+        ("PTMRec", {"stage2_epochs": 4}, 8),
+        ("PTMRec", {"stage2_epochs": 5, "base": "LATTICE", "stage2_eval_step": 2, "kt_weight": 1.0}, 9),
+        ("PTMRec", {"mode": "joint_kt", "joint_epochs": 4}, 8),
+    ],
+)
+def test_a_resumed_run_ends_bit_equal(model, changes, n_epochs, keys, tmp_path, monkeypatch):
+    whole, broken, result = run_whole_and_interrupted(model, {**keys, **changes}, tmp_path, monkeypatch, n_epochs)
+    assert outcome(whole) and not differences(outcome(whole), outcome(broken))
+    assert len(find_runs(tmp_path / "broken" / "runs", "toy")) == 1
+    assert not list(result.record.path.glob("resume*")) and not list(result.record.path.glob(".*"))
+
+
+def test_a_finished_run_is_not_run_again_and_its_model_scores_as_before(keys, monkeypatch):
+    first = quick_start("VBPR", "toy", keys)
+    interrupt_after(monkeypatch, 0)
+    again = quick_start("VBPR", "toy", keys)
+    assert again.record.path == first.record.path and again.test == first.test
+    for a, b in zip(again.model.representations(), first.model.representations(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_other_settings_or_another_seed_begin_a_run_of_their_own(keys):
+    runs = {quick_start("BPR", "toy", {**keys, **c}).record.path for c in ({}, {"seed": 1}, {"learning_rate": 0.02})}
+    assert len(runs) == 3
+
+
+def test_without_the_key_every_run_is_new(keys):
+    again = {**keys, "resume": False}
+    assert quick_start("BPR", "toy", again).record.path != quick_start("BPR", "toy", again).record.path
+
+
+@pytest.mark.parametrize("n_epochs", [0, 3, 10])
+def test_a_resumed_search_ends_in_the_same_table_and_repeats_no_combination(n_epochs, keys, tmp_path, monkeypatch):
+    def search(place: str) -> str:
+        config = load_config("BPR", "toy", overrides={**keys, "run_path": str(tmp_path / place)})
+        return grid_search(config)
+
+    begun = []
+    epoch = trainer.Trainer._epoch
+    whole = search("whole")
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_after(patch, n_epochs)
+        search("broken")
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_epoch", lambda self, *args: begun.append(1) or epoch(self, *args))
+        resumed = search("broken")
+    assert _scores(resumed) == _scores(whole) and len(_scores(whole)) == len(
+        load_config("BPR", "toy").search["reg_weight"]
+    )
+    assert len(begun) == 6 * len(_scores(whole)) - n_epochs
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 0)
+        assert search("broken") == resumed
+
+
+def _scores(table: str) -> list[str]:
+    """Score and values of each row, without the seconds."""
+    return [line.rpartition("(")[0] for line in table.splitlines()[1:-1]]
+
+
+def test_a_combination_that_diverges_is_ranked_last(keys, monkeypatch):
+    config = load_config("BPR", "toy", overrides=keys)
+    del config.overrides["learning_rate"]
+    config.search = {"learning_rate": [1e30, 0.01]}
+    rows = grid_search(config).splitlines()[1:-1]
+    assert "0.01" in rows[0] and "diverged" in rows[1]
+
+
+def interrupted_record(keys, monkeypatch) -> RunRecord:
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_after(patch, 3)
+        quick_start("BPR", "toy", keys)
+    return find_runs(keys["run_path"], "toy")[0]
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_and_says_what_to_do(keys, monkeypatch):
+    record = interrupted_record(keys, monkeypatch)
+    file = record.path / "resume.pt"
+    good = torch.load(file, weights_only=True)
+
+    def refused(content, pattern: str) -> None:
+        torch.save(content, file)
+        with pytest.raises(DataError, match=pattern) as error:
+            quick_start("BPR", "toy", keys)
+        assert "--resume" in str(error.value) and file.exists()
+
+    refused({**good, "format": 99}, "another version.*format 99")
+    refused({**good, "identity": {**good["identity"], "settings_sha": "abc"}}, "another run.*settings_sha: abc")
+    refused([1, 2], "another version")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DataError, match="cannot be read"):
+        quick_start("BPR", "toy", keys)
+    torch.save(good, file)
+    assert quick_start("BPR", "toy", keys).record.path == record.path
+
+
+def test_data_that_changed_meanwhile_are_refused(keys, monkeypatch):
+    interrupted_record(keys, monkeypatch)
+    inter = next((tmp for tmp in [keys["data_path"] + "/toy/toy.inter"]))
+    lines = open(inter).read().splitlines()
+    with open(inter, "w") as file:
+        file.write("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(DataError, match="begun on other data.*protocol"):
+        quick_start("BPR", "toy", keys)
+
+
+def test_a_run_that_is_still_running_is_left_alone(keys, monkeypatch):
+    record = interrupted_record(keys, monkeypatch)
+    (record.path / "run.json").write_text(json.dumps({**record.info, "status": "running"}))
+    record._open()
+    with pytest.raises(DataError, match="another process"):
+        quick_start("BPR", "toy", keys)
+    record.fail(Interrupted())
+    assert quick_start("BPR", "toy", keys).record.path == record.path
+
+
+def test_a_full_disk_costs_the_checkpoint_but_not_the_run(keys, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.WARNING)
+    whole, broken = ({**keys, "run_path": str(tmp_path / name / "runs")} for name in ("whole", "broken"))
+    quick_start("BPR", "toy", whole)
+    torch_save, calls = torch.save, {"n": 0}
+
+    def disk(content, file) -> None:
+        calls["n"] += "progress" in content.get("state", {})
+        if calls["n"] > 2 and "progress" in content.get("state", {}):
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        torch_save(content, file)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(torch, "save", disk)
+        interrupt_after(patch, 5)
+        quick_start("BPR", "toy", broken)
+    assert caplog.text.count("No space left") == 1  # said once, though two epochs could not be saved
+    run = find_runs(broken["run_path"], "toy")[0].path
+    assert torch.load(run / "resume.pt", weights_only=True)["state"]["progress"]["epoch"] == 2
+    assert not list(run.glob(".*.tmp"))
+    quick_start("BPR", "toy", broken)
+    assert not differences(outcome(tmp_path / "whole"), outcome(tmp_path / "broken"))
+
+
+def test_a_half_written_temporary_file_and_half_a_line_are_cleared_away(keys, monkeypatch):
+    record = interrupted_record(keys, monkeypatch)
+    (record.path / ".resume.pt.123.tmp").write_bytes(b"half")
+    with (record.path / "epochs.jsonl").open("a") as file:
+        file.write('{"phase": "tra')
+    again = quick_start("BPR", "toy", keys).record
+    assert [line["epoch"] for line in again.epochs()] == [1, 2, 3, 4, 5, 6]
+    assert len((again.path / "epochs.jsonl").read_text().splitlines()) == 6
+    assert not list(again.path.glob(".*"))
+
+
+def test_the_file_before_survives_a_write_that_fails(tmp_path):
+    path = tmp_path / "file"
+    files.write_whole(path, lambda file: file.write(b"first"))
+
+    def fails(file) -> None:
+        file.write(b"sec")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        files.write_whole(path, fails)
+    assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "words", [["-m", "FREEDOM", "epochs=25"], ["-m", "PTMRec", "epochs=8", "stage2_epochs=5"]], ids=lambda w: w[1]
+)
+def test_killed_at_random_moments_and_resumed_a_run_ends_bit_equal(words):
+    """From making the data and filling the cache to writing the results."""
+    n_ended, wrong = kill_and_resume([*words, "-d", "mini", "encoder=tiny"], n_kills=2, seed=1)
+    assert n_ended >= 1 and not wrong
