@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import torch
@@ -159,10 +160,8 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_says_what_to_do(keys, mon
 
 def test_data_that_changed_meanwhile_are_refused(keys, monkeypatch):
     interrupted_record(keys, monkeypatch)
-    inter = next((tmp for tmp in [keys["data_path"] + "/toy/toy.inter"]))
-    lines = open(inter).read().splitlines()
-    with open(inter, "w") as file:
-        file.write("\n".join(lines[:-1]) + "\n")
+    inter = Path(keys["data_path"]) / "toy" / "toy.inter"
+    inter.write_text(inter.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
     with pytest.raises(DataError, match="begun on other data.*protocol"):
         quick_start("BPR", "toy", keys)
 
