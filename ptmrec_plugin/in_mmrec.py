@@ -73,12 +73,10 @@ def ptmrec_class() -> type[nn.Module]:
             _keep_out_of_git(OUTPUTS)
             self.result = quick_start("PTMRec", self.dataset, self.settings)
             self.result.model.eval()
-            with torch.no_grad():
-                self.result.model.prepare_evaluation()
 
         def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
             """Scores [n_batch_users, n_items] of the trained model."""
-            return self.result.model.score_users(interaction[0])
+            return self.result.model.full_sort_predict(interaction)
 
     return PTMRec
 

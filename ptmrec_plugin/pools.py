@@ -19,7 +19,8 @@ class PoolBatch:
 
     Attributes:
         items: int64 [n_pool], distinct, ascending.
-        interactions: int64 [3, batch]: user, positive item, negative item.
+        interactions: int64 [3, batch]: user, positive item, negative item; [2, batch] for a recommender that learns
+            without negatives.
         users: int64 [n_rows], distinct users for the rows of the knowledge transfer.
     """
 
@@ -65,8 +66,10 @@ class ItemPools:
             users, positives = self._with_negatives(self.loader.users[chosen], self.loader.items[chosen], len(items))
             if len(users) == 0:
                 continue
-            negatives = self.loader.sampler.draw(users, rng, items)
-            yield self._batch(items, np.stack([users, positives, negatives]), rng)
+            ids = [users, positives]
+            if self.loader.config["use_neg_sampling"] is not False:
+                ids.append(self.loader.sampler.draw(users, rng, items))
+            yield self._batch(items, np.stack(ids), rng)
 
     def _with_negatives(self, users: np.ndarray, items: np.ndarray, n_pool: int) -> tuple[np.ndarray, np.ndarray]:
         pairs = np.unique(users * self.loader.n_items + items)

@@ -17,6 +17,7 @@ from . import phases
 from .feature_slots import FeatureSlots
 from .item_encoder import ItemEncoder
 from .pools import PoolBatch
+from .score_vectors import score_vectors
 from .transfer import KnowledgeTransfer, RidgeStudent
 from .tuner import Tuner
 
@@ -58,16 +59,18 @@ class PTMRec(Recommender):
 
         Raises:
             ConfigError: a base that cannot be tuned through.
+
+        A base of MMRec's has no vectors to show, only scores: it is then asked for these.
         """
         name = self.config["base"]
         if name == self.config["model"]:
             raise ConfigError(f"base={name}: must be another recommender, such as VBPR, Content, FREEDOM or LATTICE.")
+        if self.config["use_full_sampling"]:
+            raise ConfigError(f"base={name}: trains on batches of users (use_full_sampling), which have no item pools.")
         base = MODELS.get(name)(self.config.replaced(model=name, trainable_features=False), dataloader)
-        if not hasattr(base, "representations"):
-            raise ConfigError(
-                f"base={name!r}: only recommenders that score by user and item vectors can be tuned through."
-            )
         self.base = base.to(self.device)
+        if not hasattr(base, "representations"):
+            self.score_users = None  # the ranker asks `full_sort_predict` instead
         self.slots = FeatureSlots(self.base, self.frozen)
 
     def phases(self, loader: Any) -> list[Phase]:
@@ -88,12 +91,21 @@ class PTMRec(Recommender):
         return self.base.calculate_loss(interaction)
 
     def representations(self) -> tuple[Tensor, Tensor]:
-        """The base's user and item vectors."""
-        return self.base.representations()
+        """The base's user and item vectors; of one that only scores, factors of its scores."""
+        if self.score_users is not None:
+            return self.base.representations()
+        return score_vectors(self._scores, self.n_users, self.n_items, self.device, self.config["base"])
+
+    def _scores(self, users: Tensor) -> Tensor:
+        return self.base.full_sort_predict([users, users.new_empty(2, 0)])
+
+    def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
+        """The base's scores [n_batch_users, n_items]."""
+        return self.base.full_sort_predict(interaction)
 
     def item_id_tables(self) -> list[Tensor]:
-        """The base's."""
-        return self.base.item_id_tables()
+        """The base's; unknown of one of MMRec's."""
+        return self.base.item_id_tables() if hasattr(self.base, "item_id_tables") else []
 
     def start_tuning(self) -> None:
         """Load the encoder and apply the PEFT variant."""

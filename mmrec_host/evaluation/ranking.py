@@ -53,7 +53,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
             f"{split.name}: {k} places (the largest topk) cannot be filled from {n_candidates} {kind}. Set topk to at "
             f"most {n_candidates}."
         )
-    in_cache = device.type == "cpu" and hasattr(model, "score_users")
+    in_cache = device.type == "cpu" and getattr(model, "score_users", None) is not None
     batch_size = max(1, min(batch_size, (CACHE_BLOCK if in_cache else MEMORY_BLOCK) // (4 * n_items)))
     users = torch.from_numpy(split.users).to(device)
     ranked = torch.empty(len(users), k, dtype=torch.int64, device=device)
@@ -74,7 +74,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
 
 def _scorer(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
     """Function of the users and the masked pairs that returns a writable score block [n_batch_users, n_items]."""
-    if not hasattr(model, "score_users"):
+    if getattr(model, "score_users", None) is None:
         return lambda users, pairs: model.full_sort_predict([users, pairs])
     model.prepare_evaluation()
     block: Tensor | None = None

@@ -112,8 +112,8 @@ def test_joint_kt_teaches_the_fresh_recommender(toy_keys):
     taught = model.base
     trainer = Trainer(model, config, dataset.splits.valid)
     first, second = model.phases(loader)
-    best = trainer._run(first, None)
-    second.begin(best)
+    trainer._run(first, None)
+    second.begin(trainer.progress.best)
     assert model.base is not taught and model.transfer.student is model.base
     assert not torch.equal(model.base.user_embedding.weight, taught.user_embedding.weight)
 
