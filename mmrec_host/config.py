@@ -95,9 +95,29 @@ def folders() -> list[Path]:
     return [local, packaged] if local.is_dir() and local.resolve() != packaged.resolve() else [packaged]
 
 
-def find_yaml(group: str, name: str) -> Path | None:
-    """The YAML file of `name` in a group ("dataset", "model", "encoder", …), or None."""
+def yaml_file(group: str, name: str) -> Path | None:
+    """The YAML file of `name` in the folder of a group ("dataset", "model", "encoder", …), or None."""
     return next((p for f in folders() if (p := f / group / f"{name}.yaml").is_file()), None)
+
+
+def _registered(group: str, name: str) -> Any:
+    """The object registered under `name` in a group that is a registry too, or None; packages are imported for it."""
+    registry = Registry.of(group)
+    return registry.get(name) if registry is not None and name in registry else None
+
+
+def find_yaml(group: str, name: str) -> Path | None:
+    """The YAML file of a model or an option: in its group's folder, or the `yaml` of the object registered so."""
+    return yaml_file(group, name) or getattr(_registered(group, name), "yaml", None)
+
+
+def _own_layer(group: str, name: str, dataset: str) -> Layer | None:
+    """What a model or an option brings: its YAML, or the `defaults` of the object registered so; None if unknown."""
+    path = find_yaml(group, name)
+    if path is not None:
+        return read_layer(path, dataset)
+    registered = _registered(group, name)
+    return None if registered is None else Layer(dict(getattr(registered, "defaults", {})))
 
 
 def known_yamls(group: str) -> dict[str, Path]:
@@ -111,12 +131,16 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
     said = {f.name: values.pop(f.name, None) or f.default_factory() for f in fields(Layer) if f.name != "values"}
     tuned = values.pop("tuned", None) or {}
     search = said["search"]
-    for key in values.pop("hyper_parameters", None) or []:
-        if key in values and not isinstance(values[key], list):
+    listed = values.pop("hyper_parameters", None) or []
+    if not isinstance(listed, list):
+        raise ConfigError(f"{path}: hyper_parameters must be a list of keys, not {flow(listed)}.")
+    for key in listed:
+        if key not in values:  # MMRec lists `seed` for its overall.yaml; the value is another layer's
+            continue
+        if not isinstance(values[key], list) or not values[key]:
             raise ConfigError(f"{path}: {key!r} stands under hyper_parameters, so it must be a list of values to try.")
-        if values.get(key):
-            search[key] = values[key]
-            values[key] = values[key][0]
+        search[key] = values[key]
+        values[key] = values[key][0]
     if not all(isinstance(v, list) and v for v in search.values()):
         raise ConfigError(f"{path}: every key under `search` must be a list of values to try.")
     values.update(tuned.get(dataset) or {})
@@ -184,9 +208,11 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     layers = [read_layer(path) for path in overall]
     data_path = Path(str({k: v for layer in layers for k, v in layer.values.items()}["data_path"]))
     data_path = Path(str(changes.get("data_path", data_path)))
-    for path in (find_yaml("dataset", dataset), data_path / dataset / "dataset.yaml", find_yaml("model", model)):
+    for path in (yaml_file("dataset", dataset), data_path / dataset / "dataset.yaml"):
         if path is not None and path.is_file():
             layers.append(read_layer(path, dataset))
+    own = _own_layer("model", model, dataset)
+    layers += [own] if own is not None else []
     chosen: dict[str, Any] = {}
     groups: dict[str, str] = {}
     for layer in layers:
@@ -196,13 +222,11 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     errors = []
     for key, group in groups.items():
         name = str(chosen.get(key))
-        path = find_yaml(group, name)
-        registry = None if path is not None else Registry.of(group)
-        if path is not None:
-            layers.append(replace(read_layer(path, dataset), search={}))  # a base's grid is not the model's
-        elif registry is not None and name in registry:
-            layers.append(Layer(dict(getattr(registry.get(name), "defaults", {}))))
+        layer = _own_layer(group, name, dataset)
+        if layer is not None:
+            layers.append(replace(layer, search={}))  # a base's grid is not the model's
         elif chosen.get(key) is not None:
+            registry = Registry.of(group)
             known = sorted({*known_yamls(group), *(registry.names() if registry else ())})
             errors.append(f"{key}={name!r} is unknown{nearest(name, known)} Known: {', '.join(known)}.")
     if errors:

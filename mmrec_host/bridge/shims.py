@@ -16,7 +16,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-STUBS = ("torchvision", "lmdb", "PIL", "matplotlib")  # imported by MMRec's trainer and dataset, never used in a run
+# imported by MMRec's trainer and dataset, and by SLMRec and PGL, and not used in a run
+STUBS = ("torchvision", "lmdb", "PIL", "matplotlib", "sklearn", "sparsesvd")
 _MISSING = object()
 
 
@@ -78,19 +79,22 @@ def _update(self: sp.dok_matrix, data: dict[tuple[int, int], float]) -> None:
 
 
 @contextmanager
-def mmrec_shims() -> Iterator[None]:
+def mmrec_shims(cuda: bool | None = None) -> Iterator[None]:
     """While inside, MMRec's modules import and run on today's numpy, scipy and torch, and without a GPU.
 
     Only missing names are added: `numpy.float`, `dok_matrix._update`, `torch_scatter`, `models.common`, and import-only
     stubs for libraries that are not installed. Without CUDA, `Tensor.cuda` returns the tensor itself. All of it is
     taken away on leaving.
+
+    Args:
+        cuda: whether `Tensor.cuda` works as usual; None: where there is a GPU.
     """
     added: list[tuple[Any, str, Any]] = []
     if not hasattr(np, "float"):
         added.append((np, "float", float))
     if not hasattr(sp.dok_matrix, "_update"):
         added.append((sp.dok_matrix, "_update", _update))
-    if not torch.cuda.is_available():
+    if not (torch.cuda.is_available() if cuda is None else cuda):
         added.append((Tensor, "cuda", lambda self, *args, **kwargs: self))
     before = [vars(owner).get(name, _MISSING) for owner, name, _ in added]
     finder = ShimFinder()

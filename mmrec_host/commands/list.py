@@ -7,6 +7,7 @@ import textwrap
 
 from ..config import known_yamls
 from ..models.base import MODELS
+from ..plugins import add_plugin_arguments, load_plugins
 from ..registry import Registry
 
 WORDS = 100  # characters
@@ -21,9 +22,11 @@ class ListCommand:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
         parser.add_argument("kind", choices=sorted(PLURALS))
+        add_plugin_arguments(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Print names and first comment or docstring lines."""
+        load_plugins(args)
         kind = PLURALS[args.kind]
         registry = MODELS if kind == MODELS.kind else Registry.of(kind)
         about = {name: first_comment(path) for name, path in known_yamls(kind).items()}

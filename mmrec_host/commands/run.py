@@ -9,7 +9,7 @@ from ..cli import report
 from ..config import Config, known_keys, load_config, parse_overrides
 from ..errors import ConfigError
 from ..models.base import MODELS
-from ..plugins import load_plugin
+from ..plugins import add_plugin_arguments, load_plugins
 from ..quick_start import finished_before, run
 from ..reporting.render import render
 from ..reporting.tables import results_table
@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
+  -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
 
 Other commands (`list`, `table`, `install`, …) stand in place of -m: see `ptmrec -h`.
 """
@@ -43,14 +44,7 @@ class RunCommand:
         parser.add_argument(
             "--config", type=Path, action="append", default=[], metavar="FILE", help="YAML file of keys to override"
         )
-        parser.add_argument(
-            "--plugin",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="FILE",
-            help="Python file that registers a model or variant",
-        )
+        add_plugin_arguments(parser)
         parser.add_argument(
             "--search",
             action="store_true",
@@ -74,8 +68,7 @@ class RunCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Train what is asked for; a failed run does not stop the others."""
         args.model, args.overrides = _split_overrides(args.model, args.overrides)
-        for path in args.plugin:
-            load_plugin(path)
+        load_plugins(args)
         if args.seeds < 1:
             raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
         configs = resolve(args)

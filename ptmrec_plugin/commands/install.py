@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from mmrec_host.bridge.checkout import mmrec_checkout
 from mmrec_host.errors import ConfigError
 
 MARKER = "# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.\n"
@@ -30,26 +31,6 @@ peft: lora                # see `ptmrec list peft`
 """
 
 FILES = {"src/models/ptmrec.py": STUB, "src/configs/model/PTMRec.yaml": SETTINGS}
-
-_PARTS = (
-    "src/main.py",
-    "src/common/abstract_recommender.py",
-    "src/utils/quick_start.py",
-    "src/configs/overall.yaml",
-    "src/configs/model",
-    "src/models",
-)
-
-
-def mmrec_checkout(home: Path) -> Path:
-    """Absolute path of the MMRec checkout at `home`; `ConfigError` naming what is missing if it is none."""
-    missing = [part for part in _PARTS if not (home / part).exists()]
-    if missing:
-        raise ConfigError(
-            f"--mmrec-home {home}: no MMRec checkout, {', '.join(missing)} not found. Give the folder that holds "
-            "src/main.py; to get one: git clone https://github.com/enoche/MMRec"
-        )
-    return home.resolve()
 
 
 def add_home_argument(parser: argparse.ArgumentParser) -> None:

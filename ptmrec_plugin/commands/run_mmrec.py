@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mmrec_host.bridge.checkout import mmrec_checkout
 from mmrec_host.bridge.shims import mmrec_shims
 from mmrec_host.errors import ConfigError
 
-from .install import add_home_argument, mmrec_checkout
+from .install import add_home_argument
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Stands for MMRec's package `common`."""

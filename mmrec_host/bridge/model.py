@@ -1,0 +1,128 @@
+"""An unmodified MMRec model as a model of this host."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from ..errors import DataError
+from ..models.base import MODELS
+from ..training.phases import Phase, single_phase
+from .data_folder import data_folder
+from .loader import MMRecLoader
+from .model_file import ModelFile
+from .state import PlainState
+from .world import mmrec_world
+
+
+class MMRecModel(nn.Module):
+    """Runs the model of an MMRec file with everything around it that it would find in MMRec.
+
+    It has no `score_users`, so that the ranker asks `full_sort_predict`, as MMRec does. The subclass of each file is
+    made by `adapter`.
+
+    Attributes:
+        inner: the file's own model.
+        file: where it comes from.
+        yaml: its YAML, from which the configuration takes its keys.
+    """
+
+    file: ClassVar[ModelFile]
+    yaml: ClassVar[Path | None]
+
+    def __init__(self, config: Any, dataloader: Any) -> None:
+        super().__init__()
+        self.config, self.device = config, config["device"]
+        folder = Path(config["data_path"]) / config["dataset"]
+        own_keys = {key: config[key] or name for key, name in self.file.data_files().items()}
+        missing = [name for name in own_keys.values() if not (folder / name).is_file()]
+        if missing:
+            raise DataError(
+                f"{self.file.name} ({self.file.path}) also reads {', '.join(missing)}, which {folder} lacks. The file "
+                "must come from the model's authors or be made as they say."
+            )
+        data_path = f"{data_folder(config, dataloader, folder)}/"  # MMRec puts the dataset's name right behind it
+        settings = config.replaced(**own_keys, model=self.file.name, data_path=data_path)
+        self.loader = MMRecLoader(settings, dataloader)
+        built = self.file.load(self._cuda)
+        with self._world(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.sparse.*is deprecated", UserWarning)  # not the user's to mend
+            self.inner: nn.Module = built(settings, self.loader)
+        self._plain = PlainState(self.inner)
+
+    @property
+    def _cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _world(self):
+        return mmrec_world(self.file.world, self._cuda)
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return self.inner.n_users
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.inner.n_items
+
+    @property
+    def v_feat(self) -> Tensor | None:
+        """The model's image features [n_items, d]."""
+        return self.inner.v_feat
+
+    @property
+    def t_feat(self) -> Tensor | None:
+        """The model's text features [n_items, d]."""
+        return self.inner.t_feat
+
+    def phases(self, loader: Any) -> list[Phase]:
+        """One, on batches in the layout that the model asks for."""
+        return [single_phase(self, self.loader, self.config)]
+
+    def pre_epoch_processing(self) -> None:
+        """The model's."""
+        with self._world():
+            self.inner.pre_epoch_processing()
+
+    def post_epoch_processing(self) -> str | None:
+        """The model's."""
+        with self._world():
+            return self.inner.post_epoch_processing()
+
+    def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The model's loss of a batch; the model may change the batch."""
+        with self._world():
+            return self.inner.calculate_loss(interaction)
+
+    def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
+        """Scores [n_batch_users, n_items] for the user ids in `interaction[0]`."""
+        with self._world():
+            return self.inner.full_sort_predict(interaction)
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of the state dict and of what the model keeps in plain attributes."""
+        return {k: v.detach().clone() for k, v in self.state_dict().items()} | self._plain.snapshot()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Bring a snapshot back."""
+        self.load_state_dict({k: v for k, v in state.items() if not PlainState.owns(k)})
+        self._plain.restore(state)
+
+
+def adapter(file: ModelFile) -> type[MMRecModel]:
+    """The class that the registry holds for the model of `file`."""
+    about = {"__module__": str(file.path), "__doc__": file.about(), "file": file, "yaml": file.yaml}
+    return type(str(file.name), (MMRecModel,), about)
+
+
+def register(file: ModelFile) -> None:
+    """Make the model of `file` known as `mmrec:<Name>`, and as `<Name>` where no other model has that name."""
+    built = adapter(file)
+    MODELS.register(f"mmrec:{file.name}")(built)
+    if file.name not in MODELS or hasattr(MODELS.get(file.name), "file"):
+        MODELS.register(file.name)(built)
