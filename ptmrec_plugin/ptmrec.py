@@ -11,7 +11,7 @@ from torch import Tensor
 from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
-from mmrec_host.training.phases import Phase
+from mmrec_host.training.phases import Phase, restore, snapshot
 
 from . import phases
 from .feature_slots import FeatureSlots
@@ -144,7 +144,7 @@ class PTMRec(Recommender):
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copies of ψ, of φ and of the features that belong to it, and of a trained student's weights."""
-        state = {f"base.{k}": v.detach().clone() for k, v in self.base.state_dict().items()}
+        state = {f"base.{k}": v for k, v in snapshot(self.base).items()}
         if (student := self._own_student()) is not None:
             state |= {f"student.{k}": v.detach().clone() for k, v in student.state_dict().items()}
         if self.tuner is not None:
@@ -165,7 +165,7 @@ class PTMRec(Recommender):
         if self.tuner is not None:
             self.tuner.handle.load_state(_section(state, "peft.") or self.tuner.first_state)
             self.tuner.changed = False
-        self.base.load_state_dict(_section(state, "base."))
+        restore(self.base, _section(state, "base."))
         if (student := self._own_student()) is not None and (weights := _section(state, "student.")):
             student.load_state_dict(weights)
 

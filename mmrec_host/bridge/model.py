@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from ..data.features import Features
 from ..errors import DataError
 from ..models.base import MODELS
+from ..training.checkpoint import forked_random_states, random_states
 from ..training.phases import Phase, single_phase
 from .data_folder import data_folder
 from .loader import MMRecLoader
@@ -35,7 +39,12 @@ class MMRecModel(nn.Module):
 
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__()
-        self.config, self.device = config, config["device"]
+        self.config, self.device, self._dataloader = config, config["device"], dataloader
+        self._states = random_states()
+        self.loader, self.inner = self._build(config, dataloader)
+        self._plain = PlainState(self.inner)
+
+    def _build(self, config: Any, dataloader: Any) -> tuple[MMRecLoader, nn.Module]:
         folder = Path(config["data_path"]) / config["dataset"]
         own_keys = {key: config[key] or name for key, name in self.file.data_files().items()}
         missing = [name for name in own_keys.values() if not (folder / name).is_file()]
@@ -46,12 +55,22 @@ class MMRecModel(nn.Module):
             )
         data_path = f"{data_folder(config, dataloader, folder)}/"  # MMRec puts the dataset's name right behind it
         settings = config.replaced(**own_keys, model=self.file.name, data_path=data_path)
-        self.loader = MMRecLoader(settings, dataloader)
+        loader = MMRecLoader(settings, dataloader)
         built = self.file.load(self._cuda)
         with self._world(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.sparse.*is deprecated", UserWarning)  # not the user's to mend
-            self.inner: nn.Module = built(settings, self.loader)
-        self._plain = PlainState(self.inner)
+            return loader, built(settings, loader)
+
+    def rebuild_from_features(self) -> None:
+        """Take over what a twin, constructed on the current features, derives from them: item graphs.
+
+        The twin draws what this model drew, and leaves its files in a folder that is gone afterwards.
+        """
+        loader = copy.copy(self._dataloader)
+        loader.features = Features(self.v_feat, self.t_feat, "rebuilt")
+        with tempfile.TemporaryDirectory() as place, forked_random_states(self._states):
+            _, twin = self._build(self.config.replaced(cache_path=place), loader)
+        self._plain.adopt(twin.to(self.device))
 
     @property
     def _cuda(self) -> bool:

@@ -50,6 +50,17 @@ class PlainState:
                 state[NUMBER + ".".join(key)] = torch.tensor(value, dtype=_dtype(value))
         return state
 
+    def adopt(self, twin: nn.Module) -> None:
+        """Take the tensors over that another construction of the model put where this one's stand untouched."""
+        theirs, ours = dict(twin.named_modules()), dict(self.model.named_modules())
+        for key, (value, version) in list(self.first.items()):
+            path, name = key
+            if path not in ours or not isinstance(value, Tensor) or not _same(vars(ours[path]).get(name), value, version):
+                continue
+            other = vars(theirs[path])[name]
+            setattr(ours[path], name, other)
+            self.first[key] = (other, _version(other))
+
     def restore(self, state: dict[str, Tensor]) -> None:
         """Bring a snapshot back; what it does not hold is as at construction."""
         modules = dict(self.model.named_modules())

@@ -6,7 +6,8 @@ import logging
 import pickle
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,17 @@ def random_states() -> dict[str, Any]:
     if torch.cuda.is_initialized():
         states["cuda"] = torch.cuda.get_rng_state_all()
     return states
+
+
+@contextmanager
+def forked_random_states(states: Mapping[str, Any]) -> Iterator[None]:
+    """The global generators are in `states` inside, and afterwards as they were before."""
+    before = random_states()
+    set_random_states(states)
+    try:
+        yield
+    finally:
+        set_random_states(before)
 
 
 def set_random_states(states: Mapping[str, Any]) -> None:
