@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmrec_host.bridge.checkout import load_checkout
 from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.yaml_values import read_mapping
@@ -71,6 +72,7 @@ def ptmrec_class() -> type[nn.Module]:
             if self.result is not None:
                 return
             _keep_out_of_git(OUTPUTS)
+            load_checkout(Path.cwd().parent)  # its models may be the base, as mmrec:NAME
             self.result = quick_start("PTMRec", self.dataset, self.settings)
             self.result.model.eval()
 

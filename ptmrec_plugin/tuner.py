@@ -82,7 +82,8 @@ class Tuner:
         if silent and self.encoded:
             log.warning(
                 "no gradient reached the encoder from the features %s: the loss of base=%s does not depend on them "
-                "(FREEDOM with reg_weight=0 and kt_weight=0 only ranks by a graph frozen from them).",
+                "(FREEDOM with reg_weight=0 and kt_weight=0 only ranks by a graph frozen from them), or they have left "
+                "the range in which it does (MGCN's gates saturate; a smaller tuning_learning_rate keeps them there).",
                 ", ".join(silent),
                 self.config["base"],
             )

@@ -21,6 +21,9 @@ from .model_file import ModelFile
 from .state import PlainState
 from .world import mmrec_world
 
+# torch's remarks on code of its older versions; not the user's to mend
+OF_OLD_CODE = "torch.sparse.SparseTensor|Creating a tensor from a list|Sparse invariant|Validating sparse"
+
 
 class MMRecModel(nn.Module):
     """Runs the model of an MMRec file with everything around it that it would find in MMRec.
@@ -58,7 +61,7 @@ class MMRecModel(nn.Module):
         loader = MMRecLoader(settings, dataloader)
         built = self.file.load(self._cuda)
         with self._world(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.sparse.*is deprecated", UserWarning)  # not the user's to mend
+            warnings.filterwarnings("ignore", OF_OLD_CODE, UserWarning)
             return loader, built(settings, loader)
 
     def rebuild_from_features(self) -> None:
@@ -129,8 +132,14 @@ class MMRecModel(nn.Module):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Bring a snapshot back."""
-        self.load_state_dict({k: v for k, v in state.items() if not PlainState.owns(k)})
-        self._plain.restore(state)
+        self._plain.restore(state)  # first: it may put a tensor where a parameter stands
+        parameters = {k: v for k, v in state.items() if not PlainState.owns(k)}
+        for key in parameters.keys() - self.state_dict().keys():  # or the other way round
+            path, _, name = key.rpartition(".")
+            module = self.get_submodule(path)
+            vars(module).pop(name, None)
+            module.register_parameter(name, nn.Parameter(parameters[key].clone()))
+        self.load_state_dict(parameters)
 
 
 def adapter(file: ModelFile) -> type[MMRecModel]:

@@ -24,7 +24,8 @@ end2end: True
 hyper_parameters: []
 
 # PTMRec's own keys. Any other of its keys may be added; its `epochs` is called stage1_epochs here.
-base: VBPR                # recommender that is trained on the encoder's features
+base: mmrec:VBPR          # recommender that is trained on the encoder's features: this checkout's by mmrec:NAME, or
+                          # PTMRec's own VBPR, Content, FREEDOM or LATTICE
 mode: two_stage           # two_stage | frozen | frozen_continued | frozen_kt | joint | joint_kt
 encoder: vit-b-32         # see `ptmrec list encoders`
 peft: lora                # see `ptmrec list peft`
