@@ -1,4 +1,4 @@
-"""Datasets in MMRec's layout: generated at the scale of a public one, or somebody's own: `python datasets.py WORK NAME IMAGE TEXT [DATA]`."""
+"""Datasets in MMRec's layout, generated or somebody's own: `python datasets.py WORK NAME IMAGE TEXT [DATA]`."""
 
 from __future__ import annotations
 

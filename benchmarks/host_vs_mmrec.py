@@ -1,6 +1,6 @@
 """Speed and memory of the embedded host beside MMRec's, on the same data, machine and settings.
 
-Each case (a host, a model, a scale) runs in a process of its own, one after the other. The hosts are `ours`, `mmrec` (an
+Each case (host, model, scale) runs in a process of its own, one after the other. The hosts are `ours`, `mmrec` (an
 unmodified checkout, through its own loaders, trainer and evaluator) and `floor` (the matrix products, sparse products,
 bytes and rankings that the model cannot avoid, timed bare). Printed are CPU seconds (all threads together), the fastest
 of --epochs runs of each step, and a process's peak memory; `--json` keeps all numbers, wall seconds among them.
