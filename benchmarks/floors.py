@@ -17,13 +17,15 @@ from measurements import Measurements, clock
 from ours import configuration, load
 from torch import Tensor
 
+from mmrec_host.evaluation.top_k import top_k
 from mmrec_host.graphs.bipartite import symmetric_adjacency, training_edges
 from mmrec_host.graphs.item_graph import neighbour_graph
 from mmrec_host.graphs.propagation import CompressedRows
+from mmrec_host.training.allocator import keep_freed_memory
 
 REPEATS, SIZE = 5, 64
-BLOCK = 4 * 2**20  # bytes of scores at once
-TILE = 2048  # items whose scores are computed at once
+BLOCK, LEAST_ROWS = 8 * 2**20, 64  # bytes of scores at once, but so many users at least
+TILE = 1024  # items whose scores are computed at once
 Piece = Callable[[], Any]
 
 
@@ -31,7 +33,9 @@ def measure(case: dict[str, Any], measured: Measurements) -> None:
     """Floors of a training epoch, an evaluation and the item graphs."""
     config = configuration(case)
     with torch.no_grad():
-        floor = Floor(config, *load(config, measured), case["model"])
+        dataset, features = load(config, measured)
+        keep_freed_memory()
+        floor = Floor(config, dataset, dataset.train_loader(config, features), case["model"])
         steps = {"train epoch": floor.epoch(), "evaluation": floor.evaluation()}
         if case["item_graph"]:
             steps["item graph"] = [floor.neighbours(table) for table in floor.features]
@@ -57,14 +61,11 @@ def product(matrix: CompressedRows, x: Tensor) -> Tensor:
     return F.embedding_bag(neighbours, x, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True)
 
 
-def top_k(users: Tensor, items: Tensor, k: int, block: Tensor, maxima: Tensor) -> None:
-    """Scores of a block of users in tiles, and each row's k best by way of the best of every 16th column."""
-    n, groups = len(items), maxima.shape[1]
-    for start in range(0, n, TILE):
+def rank(users: Tensor, items: Tensor, k: int, block: Tensor) -> None:
+    """Scores of a block of users, computed in tiles, and each row's k best."""
+    for start in range(0, len(items), TILE):
         torch.mm(users, items[start : start + TILE].T, out=block[:, start : start + TILE])
-    torch.amax(block[:, : groups * 16].view(len(users), 16, groups), 1, out=maxima)
-    columns = maxima.topk(k, sorted=False).indices
-    block.gather(1, (columns.unsqueeze(2) + groups * torch.arange(16)).flatten(1)).topk(k)
+    top_k(block, k)
 
 
 class Floor:
@@ -167,6 +168,6 @@ class Floor:
 
     def ranking(self, users: Tensor, items: Tensor, k: int) -> tuple[Piece, float]:
         """One block of users, and how many blocks there are."""
-        rows = min(len(users), max(1, BLOCK // (4 * len(items))))
-        block, maxima = torch.empty(rows, len(items)), torch.empty(rows, len(items) // 16)
-        return partial(top_k, users[:rows], items, min(k, maxima.shape[1]), block, maxima), len(users) / rows
+        rows = min(len(users), max(BLOCK // (4 * len(items)), LEAST_ROWS))
+        block = torch.empty(rows, len(items))
+        return partial(rank, users[:rows], items, k, block), len(users) / rows

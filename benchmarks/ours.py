@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from measurements import Measurements, clock
 
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import Dataset, load_dataset
+from mmrec_host.data.features import Features
 from mmrec_host.graphs.item_graph import cosine_neighbours
-from mmrec_host.models.base import MODELS
-from mmrec_host.quick_start import init_seed, resolve_device
+from mmrec_host.quick_start import build, resolve_device
 from mmrec_host.training.phases import phases_of
 from mmrec_host.training.trainer import Trainer
 
@@ -27,29 +26,28 @@ def configuration(case: dict[str, Any]) -> Config:
     return config
 
 
-def load(config: Config, measured: Measurements) -> tuple[Dataset, Any]:
-    """The dataset and its training loader with features."""
+def load(config: Config, measured: Measurements) -> tuple[Dataset, Features]:
+    """The dataset and the model's features."""
     with measured.timed("read data"):
         dataset = load_dataset(config)
-        loader = dataset.train_loader(config, dataset.features(config))
-    return dataset, loader
+        features = dataset.features(config)
+    return dataset, features
 
 
 def measure(case: dict[str, Any], measured: Measurements) -> None:
     """Construction, negatives, epochs with their evaluations, and the item graphs."""
     config = configuration(case)
-    dataset, loader = load(config, measured)
+    dataset, features = load(config, measured)
+    with measured.timed("construct"):
+        _, loader, model = build(config, dataset, features)
     for epoch in range(case["epochs"]):
         with measured.timed("loader"):
             for _ in loader.epoch(epoch):
                 pass
-    init_seed(config["seed"])
-    with measured.timed("construct"):
-        model = MODELS.get(config["model"])(config, loader)
     epochs(model, loader, config, dataset, case["epochs"], measured)
     if case["item_graph"]:
-        with measured.timed("item graph"), torch.no_grad():
-            for table in loader.features.tables().values():
+        with measured.timed("item graph"):
+            for table in features.tables().values():
                 cosine_neighbours(table, config["knn_k"])
 
 

@@ -21,6 +21,7 @@ from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
 from .reporting.records import RunRecord
+from .training.allocator import keep_freed_memory
 from .training.phases import phases_of
 from .training.trainer import Trainer
 
@@ -88,6 +89,7 @@ def build(config: Config, dataset: Dataset | None = None, features: Features | N
     Args:
         dataset, features: those of an earlier run under the same protocol, so that they are read once.
     """
+    keep_freed_memory()
     config["device"] = resolve_device(config)
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))
