@@ -21,6 +21,7 @@ from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
 from .reporting.records import RunRecord, same_run
+from .training.allocator import keep_freed_memory
 from .training.checkpoint import Checkpoint
 from .training.phases import phases_of, restore
 from .training.trainer import Trainer
@@ -85,6 +86,7 @@ def init_seed(seed: int) -> None:
 
 def build(config: Config) -> tuple[Dataset, TrainLoader, nn.Module]:
     """Dataset, training loader and freshly initialised model of a resolved configuration."""
+    keep_freed_memory()
     config["device"] = resolve_device(config)
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))

@@ -55,7 +55,8 @@ class PlainState:
         theirs, ours = dict(twin.named_modules()), dict(self.model.named_modules())
         for key, (value, version) in list(self.first.items()):
             path, name = key
-            if path not in ours or not isinstance(value, Tensor) or not _same(vars(ours[path]).get(name), value, version):
+            untouched = path in ours and _same(vars(ours[path]).get(name), value, version)
+            if not (untouched and isinstance(value, Tensor)):
                 continue
             other = vars(theirs[path])[name]
             setattr(ours[path], name, other)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..registry import Registry
 
 MODELS = Registry("model", group="mmrec.models")
+ITEM_TILE = 1024  # items scored at once on a CPU: their vectors and scores stay in its cache
 
 
 class Recommender(nn.Module):
@@ -56,7 +57,13 @@ class Recommender(nn.Module):
     def score_users(self, users: Tensor, out: Tensor | None = None) -> Tensor:
         """Scores [len(users), n_items] of all items, after `prepare_evaluation`; written into `out` if given."""
         user_vectors, item_vectors = self._prepared if self._prepared is not None else self.representations()
-        return torch.mm(user_vectors[users], item_vectors.T, out=out)
+        if out is None:
+            return user_vectors[users] @ item_vectors.T
+        tile = ITEM_TILE if out.device.type == "cpu" else len(item_vectors)
+        chosen = user_vectors[users]
+        for start in range(0, len(item_vectors), tile):
+            torch.mm(chosen, item_vectors[start : start + tile].T, out=out[:, start : start + tile])
+        return out
 
     def forget_prepared(self) -> None:
         """Drop what `prepare_evaluation` computed: the parameters have changed."""

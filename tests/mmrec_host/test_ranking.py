@@ -109,6 +109,7 @@ def test_model_with_only_full_sort_predict_gets_the_mask_in_batch_rows(model: Do
 
 def test_score_block_is_reused_and_small_enough(model: DotProduct, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmrec_host.evaluation.ranking.CACHE_BLOCK", 4 * N_ITEMS * 6)
+    monkeypatch.setattr("mmrec_host.evaluation.ranking.CACHE_ROWS", 1)
     blocks = []
     score_users = model.score_users
 
