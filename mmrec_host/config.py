@@ -22,6 +22,7 @@ MACHINE_KEYS |= {"resume", "checkpoint_interval"}
 LIST_OR_ONE = {"topk", "metrics", "modalities"}  # MMRec takes a single value for these too
 # Without influence on a result, or said by a table's caption.
 UNLABELLED = MACHINE_KEYS | {"cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}
+UNLABELLED |= {"USER_ID_FIELD", "ITEM_ID_FIELD", "inter_splitting_label", "inter_file_name", "field_separator"}
 
 
 class Config(dict):
@@ -29,23 +30,26 @@ class Config(dict):
 
     Attributes:
         search: key -> values to try, from the model's YAML.
-        overrides: the keys that --config files and the command line changed.
+        overrides: the keys that --config files and the command line set.
+        defaults: what the YAML files say of these keys.
     """
 
     search: dict[str, list[Any]]
     overrides: dict[str, Any]
+    defaults: dict[str, Any]
 
-    def __init__(self, values: Mapping[str, Any] | None = None, search=None, overrides=None) -> None:
+    def __init__(self, values: Mapping[str, Any] | None = None, search=None, overrides=None, defaults=None) -> None:
         super().__init__(values or {})
         self.search = dict(search or {})
         self.overrides = dict(overrides or {})
+        self.defaults = dict(defaults or {})
 
     def __missing__(self, key: str) -> None:
         return None
 
     def replaced(self, **values: Any) -> Config:
         """A copy with some values replaced."""
-        return Config({**self, **values}, self.search, self.overrides)
+        return Config({**self, **values}, self.search, self.overrides, self.defaults)
 
     def plain(self) -> dict[str, Any]:
         """Values as YAML can hold them."""
@@ -59,8 +63,9 @@ class Config(dict):
 
     def label(self) -> str:
         """How a table names a run: the model, and what files, command line or `config_dict` changed of its keys."""
-        changed = " ".join(f"{k}={flow(v)}" for k, v in sorted(self.overrides.items()) if k not in UNLABELLED)
-        return f"{self['model']} {changed}".strip()
+        changed = {k: v for k, v in sorted(self.overrides.items()) if k not in self.defaults or self.defaults[k] != v}
+        words = [f"{k}={flow(v)}" for k, v in changed.items() if k not in UNLABELLED]
+        return " ".join([self["model"], *words])
 
     def settings_sha(self) -> str:
         """Digest of everything that may change a result but the seed."""
@@ -281,6 +286,7 @@ def load_config(
             errors.append(problem)
     whole = {k for k, v in values.items() if isinstance(v, int) and isinstance(changes.get(k), float)}  # 1e4 is a float
     applied = {key: value for key, value in changes.items() if key in values}
+    defaults = {key: values[key] for key in applied}
     values.update(applied, model=model, dataset=dataset)
     if not errors:
         errors = list(_value_errors(values, layers))
@@ -288,4 +294,4 @@ def load_config(
         raise ConfigError("\n".join(errors))
     for key in whole - any_type:
         values[key] = applied[key] = int(values[key])
-    return Config(values, search, applied)
+    return Config(values, search, applied, defaults)

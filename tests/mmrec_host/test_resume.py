@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from kill_and_resume import differences, kill_and_resume, outcome
+from interrupted_runs import Interrupted, differences, interrupt_after, kill_and_resume, outcome
 
 from mmrec_host.config import load_config
 from mmrec_host.errors import DataError
@@ -18,24 +18,6 @@ from mmrec_host.reporting import files
 from mmrec_host.reporting.records import RunRecord, find_runs
 from mmrec_host.training import trainer
 from mmrec_host.training.search import grid_search
-
-
-class Interrupted(BaseException):
-    """Stands for a kill: nobody handles it."""
-
-
-def interrupt_after(monkeypatch, n_epochs: int) -> None:
-    """Break off at the beginning of the epoch after `n_epochs`, counted over all phases and combinations."""
-    begun = {"n": 0}
-    epoch = trainer.Trainer._epoch
-
-    def counted(self, *args):
-        if begun["n"] == n_epochs:
-            raise Interrupted
-        begun["n"] += 1
-        return epoch(self, *args)
-
-    monkeypatch.setattr(trainer.Trainer, "_epoch", counted)
 
 
 @pytest.fixture

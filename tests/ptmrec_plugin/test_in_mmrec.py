@@ -96,6 +96,14 @@ def test_install_run_uninstall(checkout: Path) -> None:
     assert record.info["best"]["phase"] == "stage2"  # so that the scores compared above are a tuned model's
     assert all(f"{stage}: best recall@20" in log_file.read_text() for stage in ("stage1", "stage2"))
 
+    for base in ("mmrec:FREEDOM", "mmrec:BM3", "VBPR"):  # theirs, and this project's
+        chosen = re.sub(r"(?m)^base:.*\n", f"base: {base}\nreg_weight: 0.01\n", settings.read_text())
+        settings.write_text(re.sub(r"(?m)(^reg_weight:.*\n)+", r"\1", chosen))
+        assert "Test: recall@5" in run_mmrec(checkout, "PTMRec")
+        newest = find_runs(checkout / "src/log/ptmrec/runs", "baby")[-1]
+        assert (newest.info["status"], newest.info["label"].split()[1]) == ("finished", f"base={base}")
+        assert {line["phase"] for line in newest.epochs()} == {"stage1", "stage2"}
+
     assert results(run_mmrec(checkout, "BPR")) == own_before != []
-    ptmrec("uninstall", "--mmrec-home", str(checkout))
-    assert status(checkout) == ""
+    ptmrec("uninstall", "--mmrec-home", str(checkout), "--runs")
+    assert status(checkout) == "" and not (checkout / "src/log/ptmrec").exists()
