@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ from .loader import MMRecLoader
 from .model_file import ModelFile
 from .state import PlainState
 from .world import mmrec_world
+
+log = logging.getLogger(__name__)
 
 # torch's remarks on code of its older versions; not the user's to mend
 OF_OLD_CODE = "torch.sparse.SparseTensor|Creating a tensor from a list|Sparse invariant|Validating sparse"
@@ -40,6 +43,10 @@ class MMRecModel(nn.Module):
         super().__init__()
         self.config, self.device = config, config["device"]
         folder = Path(config["data_path"]) / config["dataset"]
+        if self.yaml is None:
+            log.warning(
+                "%s: has no YAML, here or in its checkout; keys that overall.yaml lacks read as None", self.file.path
+            )
         own_keys = {key: config[key] or name for key, name in self.file.data_files().items()}
         missing = [name for name in own_keys.values() if not (folder / name).is_file()]
         if missing:
