@@ -146,6 +146,8 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
             raise ConfigError(f"{path}: {key!r} stands under hyper_parameters, so it must be a list of values to try.")
         search[key] = values[key]
         values[key] = values[key][0]
+        if type(values[key]) is int:  # a weight's grid may begin with 0 or 1
+            said["any_type"] = [*said["any_type"], key]
     if not all(isinstance(v, list) and v for v in search.values()):
         raise ConfigError(f"{path}: every key under `search` must be a list of values to try.")
     values.update(tuned.get(dataset) or {})

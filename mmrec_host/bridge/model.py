@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,6 +21,8 @@ from .loader import MMRecLoader
 from .model_file import ModelFile
 from .state import PlainState
 from .world import mmrec_world
+
+log = logging.getLogger(__name__)
 
 # torch's remarks on code of its older versions; not the user's to mend
 OF_OLD_CODE = "torch.sparse.SparseTensor|Creating a tensor from a list|Sparse invariant|Validating sparse"
@@ -42,6 +45,10 @@ class MMRecModel(nn.Module):
 
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__()
+        if self.yaml is None:
+            log.warning(
+                "%s: has no YAML, here or in its checkout; keys that overall.yaml lacks read as None", self.file.path
+            )
         self.config, self.device, self._dataloader = config, config["device"], dataloader
         self._states = random_states()
         self.loader, self.inner = self._build(config, dataloader)

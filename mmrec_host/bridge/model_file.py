@@ -118,10 +118,11 @@ class ModelFile:
                 importlib.invalidate_caches()
                 loaded: ModuleType = importlib.import_module(module)
             except Exception as error:
-                for name in [n for n in self.world.modules if n == module]:
-                    del self.world.modules[name]
                 if getattr(error, "exit_code", None) is not None:
                     raise
+                absent = str(error.name).partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+                if absent and absent not in ROOTS:  # of a package, or a module of the checkout
+                    raise ConfigError(f"{self.path}: {self.name} lacks {absent}: pip install {absent}.") from error
                 raise ConfigError(f"{self.path}: fails on import with {type(error).__name__}: {error}.") from error
         return getattr(loaded, str(self.name))
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from pathlib import Path
 
 from mmrec_host.bridge.checkout import mmrec_checkout
 from mmrec_host.errors import ConfigError
+
+from .clone import KNOWN_TO_WORK, MMREC, clone
 
 MARKER = "# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.\n"
 
@@ -30,6 +33,8 @@ mode: two_stage           # two_stage | frozen | frozen_continued | frozen_kt | 
 encoder: vit-b-32         # see `ptmrec list encoders`
 peft: lora                # see `ptmrec list peft`
 """
+
+OUTPUTS = Path("log/ptmrec")  # in src/: runs and caches
 
 FILES = {"src/models/ptmrec.py": STUB, "src/configs/model/PTMRec.yaml": SETTINGS}
 
@@ -95,9 +100,21 @@ class InstallCommand:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
         add_home_argument(parser)
+        parser.add_argument("--clone", action="store_true", help="get MMRec with git first, if PATH is not there")
+        parser.add_argument("--from", dest="url", metavar="URL", help=f"what --clone clones; default {MMREC}")
+        parser.add_argument(
+            "--at", dest="ref", metavar="REF", help=f"branch, tag or commit; default {KNOWN_TO_WORK[:7]}, known to work"
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """Install, say what was written and how to go on."""
+        if args.clone:
+            cloned = clone(args.mmrec_home, args.url, args.ref)
+            print(
+                f"cloned into {args.mmrec_home}" if cloned else f"{args.mmrec_home} is there; its commit is left alone"
+            )
+        elif args.url or args.ref:
+            raise ConfigError("--from and --at say what --clone gets; add --clone, or leave them out.")
         for path in install(args.mmrec_home):
             print(f"wrote {path}")
         print(f"PTMRec is installed. Try: ptmrec run-mmrec --mmrec-home {args.mmrec_home} -- -m PTMRec -d baby")
@@ -112,6 +129,7 @@ class UninstallCommand:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
         add_home_argument(parser)
+        parser.add_argument("--runs", action="store_true", help="also delete the runs and caches, src/log/ptmrec")
 
     def run(self, args: argparse.Namespace) -> int:
         """Uninstall, say what was removed and what stays."""
@@ -119,7 +137,10 @@ class UninstallCommand:
         for path in removed:
             print(f"removed {path}")
         print("PTMRec is uninstalled." if removed else "Nothing to remove.")
-        outputs = args.mmrec_home / "src" / "log" / "ptmrec"
-        if outputs.exists():
-            print(f"Your runs and the cached features stay in {outputs}")
+        outputs = args.mmrec_home / "src" / OUTPUTS
+        if outputs.is_dir() and args.runs:
+            shutil.rmtree(outputs)
+            print(f"deleted {outputs}")
+        elif outputs.is_dir():
+            print(f"Your runs and the cached features stay in {outputs}; --runs deletes them.")
         return 0

@@ -20,6 +20,7 @@ from mmrec_host.bridge.mmrec_names.common import encoders, init, loss
 from mmrec_host.bridge.mmrec_names.utils import utils
 from mmrec_host.bridge.shims import mmrec_shims
 from mmrec_host.commands.list import ListCommand
+from mmrec_host.models.base import MODELS
 
 pytestmark = needs_mmrec
 RUN = ["BM3", "MGCN", "SMORE", "LayerGCN", "SELFCFED_LGN", "LGMRec", "MMGCF", "SLMRec", "ItemKNNCBF"]
@@ -27,7 +28,9 @@ OURS_TOO = ["BPR", "LightGCN", "VBPR", "FREEDOM", "LATTICE"]
 
 
 @pytest.fixture(autouse=True)
-def known():
+def known(monkeypatch):
+    """The checkout's models, forgotten after the test."""
+    monkeypatch.setattr(MODELS, "_objects", dict(MODELS._objects))
     load_checkout(Path(HOME))
 
 
@@ -58,7 +61,7 @@ def test_the_file_trains_ranks_and_comes_back_from_a_snapshot(name, tmp_path):
     assert torch.equal(scores(model), before)  # the first ranking has not changed what the second needs
 
 
-@pytest.mark.parametrize("name", [*OURS_TOO, "BM3", "MGCN", "SELFCFED_LGN", "MMGCF"])
+@pytest.mark.parametrize("name", [*OURS_TOO, "BM3", "MGCN", "SMORE", "SELFCFED_LGN", "MMGCF"])
 def test_losses_and_scores_are_those_of_the_file_among_mmrecs_own_modules(name, tmp_path):
     ours = bridged(f"mmrec:{name}", tmp_path, train_batch_size=64)
     config = toy_config(f"mmrec:{name}", train_batch_size=64, feat_embed_dim=16)

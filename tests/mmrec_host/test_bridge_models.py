@@ -279,6 +279,13 @@ def test_the_yaml_is_found_in_the_checkout_then_beside_the_file(source):
     assert load_config("Everything", "toy")["reg_weight"] == 0.5
 
 
+def test_a_model_without_a_yaml_runs_on_the_defaults_with_a_warning(source, toy_keys, caplog):
+    (source / "configs/model/Pairs.yaml").unlink()
+    load_plugin(source / "models" / "pairs.py")
+    quick_start("Pairs", "toy", {**toy_keys, "is_multimodal_model": False})
+    assert "pairs.py: has no YAML" in caplog.text
+
+
 def test_a_fork_s_own_functions_are_taken_from_the_fork(source, tmp_path):
     (source / "utils" / "utils.py").write_text("def fork_only():\n    return 5\n")
     needs = PAIRS.replace("import torch\n", "import torch\nfrom utils.utils import fork_only\n", 1)

@@ -119,3 +119,26 @@ def test_every_search_key_is_a_key_of_its_model(model):
     config = load_config(model, "mini")
     assert find_yaml("model", model) is not None
     assert set(config.search) <= set(config) and config.search
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("dropout: 0.1\nhyper_parameters: [dropout]\n", "'dropout' stands under hyper_parameters.*a list"),
+        ("dropout: []\nhyper_parameters: [dropout]\n", "'dropout' stands under hyper_parameters.*a list"),
+        ("dropout: [0.1]\nhyper_parameters: dropout\n", "hyper_parameters must be a list of keys, not dropout"),
+    ],
+)
+def test_a_grid_of_mmrec_that_is_none_is_an_error(tmp_path, text, message):
+    (tmp_path / "M.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_layer(tmp_path / "M.yaml")
+
+
+def test_a_grid_may_name_keys_of_other_layers_and_begin_with_a_whole_number(tmp_path, monkeypatch):
+    folder = tmp_path / "mmrec_configs" / "model"
+    folder.mkdir(parents=True)
+    (folder / "M.yaml").write_text("reg: [0, 0.1]\nhyper_parameters: [reg, seed]\n")
+    monkeypatch.chdir(tmp_path)
+    config = load_config("M", "toy", overrides={"reg": 0.5})
+    assert config["reg"] == 0.5 and config["seed"] == 999 and config.search == {"reg": [0, 0.1]}

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from mmrec_host.errors import UserError
 from mmrec_host.yaml_values import read_mapping
+from ptmrec_plugin.commands import clone
 from ptmrec_plugin.commands.install import InstallCommand, UninstallCommand, install, uninstall
 from ptmrec_plugin.commands.run_mmrec import RunMMRec, run_main
 
@@ -106,6 +108,102 @@ def test_a_folder_that_is_no_checkout_is_refused_by_what_it_lacks(checkout: Path
         action(checkout)
     assert error.value.exit_code == 2
     assert tree(checkout) == before
+
+
+def git(folder: Path, *arguments: str) -> str:
+    own = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]
+    return subprocess.run(
+        ["git", *own, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def remote(checkout: Path) -> Path:
+    """The checkout as a repository: two commits on main, one more on the branch `fork`."""
+    git(checkout, "init", "-q")
+    for message, branch in (("first", None), ("second", None), ("third", "fork")):
+        if branch:
+            git(checkout, "checkout", "-q", "-b", branch)
+        (checkout / "src/models/bpr.py").write_text(message)
+        git(checkout, "add", ".")
+        git(checkout, "commit", "-q", "-m", message)
+    git(checkout, "checkout", "-q", "main")
+    return checkout
+
+
+def install_with(home: Path, *arguments: str) -> int:
+    return InstallCommand().run(parsed(InstallCommand(), "--mmrec-home", str(home), *arguments))
+
+
+@pytest.fixture
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("elsewhere") / "deep" / "MMRec"
+
+
+def test_clone_gets_the_default_branch_a_branch_or_a_commit(remote: Path, new: Path) -> None:
+    for number, (at, content) in enumerate([([], "second"), (["fork"], "third"), (["main~1"], "first")]):
+        home = new.with_name(f"MMRec{number}")
+        at = [git(remote, "rev-parse", at[0])] if at == ["main~1"] else at
+        assert install_with(home, "--clone", "--from", str(remote), *(["--at", *at] if at else [])) == 0
+        assert (home / "src/models/bpr.py").read_text() == content and (home / STUB).is_file()
+        assert [p.name for p in home.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_clone_leaves_an_existing_checkout_at_its_commit(remote: Path, new: Path, capsys) -> None:
+    install_with(new, "--clone", "--from", str(remote), "--at", "fork")
+    before = tree(new)
+    assert install_with(new, "--clone", "--from", str(remote), "--at", "main") == 0
+    assert tree(new) == before and "left alone" in capsys.readouterr().out
+
+
+def test_clone_by_default_is_of_the_commit_that_is_known_to_work(monkeypatch, new: Path) -> None:
+    seen = []
+    monkeypatch.setattr(clone, "_git", lambda failure, *words: seen.append(words))
+    monkeypatch.setattr(clone, "_commit", lambda checkout, ref: ref)
+    with pytest.raises(UserError):  # nothing was cloned
+        clone.clone(new)
+    assert clone.MMREC in seen[0] and seen[1][-1] == clone.KNOWN_TO_WORK
+
+
+def test_a_clone_that_fails_says_why_and_leaves_nothing(remote: Path, new: Path, monkeypatch) -> None:
+    for words, message in (
+        (["--from", str(remote), "--at", "nothing"], "no branch, tag or commit 'nothing'"),
+        (["--from", str(remote), "--at=--force"], "no branch, tag or commit '--force'"),
+        (["--from", str(remote / "nowhere")], "cannot clone .*nowhere.*git says"),
+        (["--from=--upload-pack=touch x"], "cannot clone"),
+    ):
+        with pytest.raises(UserError, match=message):
+            install_with(new, "--clone", *words)
+        assert list(new.parent.iterdir()) == []
+    (remote / "src/main.py").unlink()
+    git(remote, "commit", "-q", "-am", "gone")
+    with pytest.raises(UserError, match=r"is not MMRec.*src/main\.py"):
+        install_with(new, "--clone", "--from", str(remote))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="needs git"):
+        install_with(new, "--clone", "--from", str(remote))
+    assert list(new.parent.iterdir()) == []
+    new.mkdir()
+    (new / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="no MMRec checkout"):
+        install_with(new, "--clone")
+    assert tree(new) == {"mine.txt": b"mine"}
+    with pytest.raises(UserError, match="add --clone"):
+        install_with(remote, "--at", "main")
+
+
+def test_uninstall_keeps_the_runs_unless_told(checkout: Path, capsys) -> None:
+    runs = checkout / "src/log/ptmrec/runs"
+    runs.mkdir(parents=True)
+    (checkout / "src/log/theirs.log").write_text("theirs")
+    before = tree(checkout)
+    (runs / "run.json").write_text("{}")
+    install(checkout)
+    words = ["--mmrec-home", str(checkout)]
+    UninstallCommand().run(parsed(UninstallCommand(), *words))
+    assert (runs / "run.json").is_file() and "--runs" in capsys.readouterr().out
+    UninstallCommand().run(parsed(UninstallCommand(), *words, "--runs"))
+    assert tree(checkout) == before and not runs.parent.exists()
 
 
 def test_run_mmrec_runs_main_as_its_own_script(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
