@@ -7,14 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
+from ..evaluation.top_k import top_k
 from .propagation import Graph
 
-CHUNK_ELEMENTS = 2**22  # similarities held at once; larger blocks leave the cache
+TILE = 1024, 2048  # rows and, not fewer, columns of the similarities held at once
 
 
 @torch.no_grad()
 def cosine_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Each row's k most similar rows by cosine, itself first, without gradients.
+
+    A cosine is computed once for both of its rows.
 
     Args:
         x: [n, d]; a row of zeros has cosine 0 with every row.
@@ -30,18 +33,36 @@ def cosine_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if not 1 <= k <= n:
         raise ConfigError(f"knn_k={k}: an item graph over {n} items needs a number from 1 to {n}.")
     x = F.normalize(x, dim=1)
-    ids = torch.empty(n, k, dtype=torch.int64, device=x.device)
-    cosines = torch.empty(n, k, dtype=x.dtype, device=x.device)
-    chunk = max(1, CHUNK_ELEMENTS // n)
-    for start in range(0, n, chunk):
-        similarities = x[start : start + chunk] @ x.T
-        itself = similarities.diagonal(start)
-        own = itself.clone()
-        itself.fill_(torch.inf)  # a duplicate's cosine can be larger by a rounding error
-        rows = slice(start, start + chunk)
-        cosines[rows], ids[rows] = similarities.topk(k)
-        cosines[rows, 0] = own
+    ids = torch.zeros(n, k, dtype=torch.int64, device=x.device)
+    cosines = torch.full((n, k), -torch.inf, dtype=x.dtype, device=x.device)
+    own = torch.empty(n, dtype=x.dtype, device=x.device)
+    height, width = TILE
+    for top in range(0, n, height):
+        rows = slice(top, min(top + height, n))
+        for left in range(top, n, width):
+            columns = slice(left, min(left + width, n))
+            similarities = x[rows] @ x[columns].T
+            if left == top:
+                itself = similarities.diagonal()
+                own[rows] = itself
+                itself.fill_(torch.inf)  # a duplicate's cosine can be larger by a rounding error
+            _keep_largest(ids, cosines, rows, similarities, left)
+            below = max(left, rows.stop)  # columns that are no rows of this strip have theirs from its transpose
+            if below < columns.stop:
+                mirrored = similarities[:, below - left :].T.contiguous()
+                _keep_largest(ids, cosines, slice(below, columns.stop), mirrored, top)
+    cosines[:, 0] = own
     return ids, cosines
+
+
+def _keep_largest(ids: Tensor, cosines: Tensor, rows: slice, similarities: Tensor, first: int) -> None:
+    """Merge similarities to items `first`, `first` + 1, ... into what is kept of `rows`, largest first."""
+    k = ids.shape[1]
+    values, columns = top_k(similarities, min(k, similarities.shape[1]))
+    values = torch.cat((cosines[rows], values), 1)
+    candidates = torch.cat((ids[rows], columns + first), 1)
+    cosines[rows], places = values.topk(k)
+    ids[rows] = candidates.gather(1, places)
 
 
 def neighbour_cosines(x: Tensor, neighbours: Tensor) -> Tensor:

@@ -106,9 +106,9 @@ def test_random_walk_adjacency_is_the_dense_formula_with_repeats_counted(counts)
     torch.testing.assert_close(dense(graph, N_USERS + N_ITEMS), adjacency / adjacency.sum(1, keepdim=True))
 
 
-@pytest.mark.parametrize("chunk_elements", [1, 150, 10**6])
-def test_neighbours_are_those_of_the_full_cosine_matrix(chunk_elements, monkeypatch):
-    monkeypatch.setattr(item_graph, "CHUNK_ELEMENTS", chunk_elements)
+@pytest.mark.parametrize("tile", [(1, 1), (3, 7), (7, 7), (20, 64), (64, 64)])
+def test_neighbours_are_those_of_the_full_cosine_matrix(tile, monkeypatch):
+    monkeypatch.setattr(item_graph, "TILE", tile)
     x = np.random.default_rng(0).normal(size=(50, 6))
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = unit @ unit.T
