@@ -194,9 +194,12 @@ class RunRecord:
         return list({(line.get("phase"), line.get("epoch")): line for line in self.lines("epochs.jsonl")}.values())
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
-        """Add a line of JSON to one of the folder's files."""
-        with (self.path / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(plain(line)) + "\n")
+        """Add a line of JSON to one of the folder's files; on a full disk it is lost, with a warning."""
+        try:
+            with (self.path / name).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(plain(line)) + "\n")
+        except OSError as error:
+            log.warning("%s: a line could not be written (%s)", self.path / name, error)
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         """The lines of JSON in one of the folder's files; one that was cut off in writing is left out."""

@@ -74,13 +74,9 @@ class Checkpoint:
         content = {"format": FORMAT, "identity": self.identity, "state": state()}
         try:
             write_whole(self.path, lambda file: torch.save(content, file))
-        except (OSError, RuntimeError) as error:  # torch's zip writer reports a full disk as a RuntimeError
-            log.log(
-                logging.DEBUG if self._failed else logging.WARNING,
-                "%s: the checkpoint could not be written (%s). Training goes on; if it is interrupted, it goes on from "
-                "the checkpoint before.",
-                self.path, error,
-            )  # fmt: skip
+        except DataError as error:
+            level = logging.DEBUG if self._failed else logging.WARNING
+            log.log(level, "%s Training goes on; interrupted, it would go on from the checkpoint before.", error)
             self._failed = True
         else:
             self._failed = False

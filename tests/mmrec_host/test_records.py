@@ -88,7 +88,7 @@ def test_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path, mon
         raise OSError("no space left on device")
 
     monkeypatch.setattr("mmrec_host.reporting.records.np.savez_compressed", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(DataError, match="no space.*Free space"):
         record.save_per_user(evaluation("valid", VALUES), evaluation("test", VALUES))
     assert (record.path / "per_user.npz").read_bytes() == before
     assert not list(record.path.glob("*.tmp")) and not list(record.path.glob(".*"))

@@ -202,7 +202,7 @@ def test_the_file_before_survives_a_write_that_fails(tmp_path):
         file.write(b"sec")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DataError, match="No space.*Free space"):
         files.write_whole(path, fails)
     assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
 
