@@ -17,15 +17,14 @@ from measurements import Measurements, clock
 from ours import configuration, load
 from torch import Tensor
 
-from mmrec_host.evaluation.top_k import top_k
 from mmrec_host.graphs.bipartite import symmetric_adjacency, training_edges
 from mmrec_host.graphs.item_graph import neighbour_graph
 from mmrec_host.graphs.propagation import CompressedRows
+from mmrec_host.kernels import products, top_k
 from mmrec_host.training.allocator import keep_freed_memory
 
 REPEATS, SIZE = 5, 64
 BLOCK, LEAST_ROWS = 8 * 2**20, 64  # bytes of scores at once, but so many users at least
-TILE = 1024  # items whose scores are computed at once
 Piece = Callable[[], Any]
 
 
@@ -62,10 +61,8 @@ def product(matrix: CompressedRows, x: Tensor) -> Tensor:
 
 
 def rank(users: Tensor, items: Tensor, k: int, block: Tensor) -> None:
-    """Scores of a block of users, computed in tiles, and each row's k best."""
-    for start in range(0, len(items), TILE):
-        torch.mm(users, items[start : start + TILE].T, out=block[:, start : start + TILE])
-    top_k(block, k)
+    """Scores of a block of users and each row's k best."""
+    top_k(products(users, items, block), k)
 
 
 class Floor:

@@ -40,6 +40,20 @@ class Measurements:
         end_cpu, end_wall = clock()
         self.add(step, end_cpu - cpu, end_wall - wall)
 
+    def watch(self, owner: Any, name: str, step: str) -> None:
+        """Measure every call of the function `owner.name` from now on; a step's calls are added up."""
+        function = getattr(owner, name)
+        total = [0.0, 0.0]
+
+        def measured(*args: Any, **kwargs: Any) -> Any:
+            start = clock()
+            result = function(*args, **kwargs)
+            total[:] = [t + end - begin for t, begin, end in zip(total, start, clock())]
+            self.values["steps"][step] = [[round(t, 5) for t in total]]
+            return result
+
+        setattr(owner, name, measured)
+
     def save(self, **facts: Any) -> None:
         """Write everything, with this process's peak memory in bytes."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT

@@ -58,7 +58,8 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: is no array that can be read safely: {error}.") from error
         tables[modality] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-        sha.update(modality.encode() + tables[modality].numpy().tobytes())
+        sha.update(modality.encode())
+        sha.update(tables[modality].numpy())  # as a buffer: bytes would be two more copies of the table
     return Features(**tables, fingerprint=f"files:{sha.hexdigest()[:16]}")
 
 

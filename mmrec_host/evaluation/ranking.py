@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError, UserError
-from .top_k import top_k
+from ..kernels import top_k
 
 if TYPE_CHECKING:
     from ..data.splits import EvalSplit

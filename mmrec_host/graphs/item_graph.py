@@ -7,17 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..evaluation.top_k import top_k
+from ..kernels import products, top_k
 from .propagation import Graph
 
-TILE = 1024, 2048  # rows and, not fewer, columns of the similarities held at once
+STRIP = 512  # rows whose similarities are held at once where each is computed once for both of its rows ...
+MIRROR_FROM = 256  # ... which pays from so many dimensions; below, the product costs less than the second ranking
+CACHE_ELEMENTS = 2**21  # similarities held at once otherwise; larger blocks leave the cache
 
 
 @torch.no_grad()
 def cosine_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Each row's k most similar rows by cosine, itself first, without gradients.
-
-    A cosine is computed once for both of its rows.
 
     Args:
         x: [n, d]; a row of zeros has cosine 0 with every row.
@@ -36,21 +36,19 @@ def cosine_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     ids = torch.zeros(n, k, dtype=torch.int64, device=x.device)
     cosines = torch.full((n, k), -torch.inf, dtype=x.dtype, device=x.device)
     own = torch.empty(n, dtype=x.dtype, device=x.device)
-    height, width = TILE
+    mirrored = x.shape[1] >= MIRROR_FROM
+    height = STRIP if mirrored else max(1, CACHE_ELEMENTS // n)
+    block = x.new_empty(min(height, n), n)
     for top in range(0, n, height):
-        rows = slice(top, min(top + height, n))
-        for left in range(top, n, width):
-            columns = slice(left, min(left + width, n))
-            similarities = x[rows] @ x[columns].T
-            if left == top:
-                itself = similarities.diagonal()
-                own[rows] = itself
-                itself.fill_(torch.inf)  # a duplicate's cosine can be larger by a rounding error
-            _keep_largest(ids, cosines, rows, similarities, left)
-            below = max(left, rows.stop)  # columns that are no rows of this strip have theirs from its transpose
-            if below < columns.stop:
-                mirrored = similarities[:, below - left :].T.contiguous()
-                _keep_largest(ids, cosines, slice(below, columns.stop), mirrored, top)
+        rows, below = slice(top, min(top + height, n)), slice(min(top + height, n), n)
+        left = top if mirrored else 0
+        similarities = products(x[rows], x[left:], block[: rows.stop - top, : n - left])
+        itself = similarities.diagonal(top - left)
+        own[rows] = itself
+        itself.fill_(torch.inf)  # a duplicate's cosine can be larger by a rounding error
+        _keep_largest(ids, cosines, rows, similarities, left)
+        if mirrored and below.start < n:
+            _keep_largest(ids, cosines, below, similarities[:, height:].T.contiguous(), top)
     cosines[:, 0] = own
     return ids, cosines
 

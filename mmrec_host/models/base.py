@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..kernels import products
 from ..registry import Registry
 
 MODELS = Registry("model", group="mmrec.models")
-ITEM_TILE = 1024  # items scored at once on a CPU: their vectors and scores stay in its cache
 
 
 class Recommender(nn.Module):
@@ -59,11 +59,7 @@ class Recommender(nn.Module):
         user_vectors, item_vectors = self._prepared if self._prepared is not None else self.representations()
         if out is None:
             return user_vectors[users] @ item_vectors.T
-        tile = ITEM_TILE if out.device.type == "cpu" else len(item_vectors)
-        chosen = user_vectors[users]
-        for start in range(0, len(item_vectors), tile):
-            torch.mm(chosen, item_vectors[start : start + tile].T, out=out[:, start : start + tile])
-        return out
+        return products(user_vectors[users], item_vectors, out)
 
     def forget_prepared(self) -> None:
         """Drop what `prepare_evaluation` computed: the parameters have changed."""

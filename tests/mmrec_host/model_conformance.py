@@ -130,7 +130,7 @@ class ModelConformance:
             assert id(table) in parameters and len(table) == N_ITEMS
 
     def test_makes_no_matrix_of_all_item_pairs(self, monkeypatch):
-        monkeypatch.setattr(item_graph, "TILE", (4, 8))
+        monkeypatch.setattr(item_graph, "CACHE_ELEMENTS", 64)
         with LargestTensor() as largest:
             sizes = {"embedding_size": 4, "feat_embed_dim": 4, "weight_size": [4, 4], "knn_k": 2}
             model, loader = self.build(train_batch_size=64, **sizes)

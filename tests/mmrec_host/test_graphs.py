@@ -106,9 +106,12 @@ def test_random_walk_adjacency_is_the_dense_formula_with_repeats_counted(counts)
     torch.testing.assert_close(dense(graph, N_USERS + N_ITEMS), adjacency / adjacency.sum(1, keepdim=True))
 
 
-@pytest.mark.parametrize("tile", [(1, 1), (3, 7), (7, 7), (20, 64), (64, 64)])
-def test_neighbours_are_those_of_the_full_cosine_matrix(tile, monkeypatch):
-    monkeypatch.setattr(item_graph, "TILE", tile)
+@pytest.mark.parametrize("mirrored", [True, False])
+@pytest.mark.parametrize("height", [1, 3, 25, 64])
+def test_neighbours_are_those_of_the_full_cosine_matrix(mirrored, height, monkeypatch):
+    monkeypatch.setattr(item_graph, "MIRROR_FROM", 0 if mirrored else 100)
+    monkeypatch.setattr(item_graph, "STRIP", height)
+    monkeypatch.setattr(item_graph, "CACHE_ELEMENTS", height * 50)
     x = np.random.default_rng(0).normal(size=(50, 6))
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = unit @ unit.T

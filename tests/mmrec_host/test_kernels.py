@@ -1,11 +1,11 @@
-"""The grouped top k against `torch.topk`."""
+"""The kernels against torch's own."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mmrec_host.evaluation.top_k import top_k
+from mmrec_host.kernels import products, top_k
 
 
 @pytest.mark.parametrize(("m", "k"), [(1, 1), (40, 3), (161, 10), (1000, 5), (4099, 20), (7050, 50)])
@@ -37,3 +37,10 @@ def test_nan_comes_first_and_a_slice_of_a_block_is_read_right() -> None:
 def test_equal_scores_give_distinct_columns() -> None:
     columns = top_k(torch.zeros(2, 1600), 50)[1]
     assert all(len(row.unique()) == 50 for row in columns)
+
+
+def test_products_fill_a_slice_of_a_block() -> None:
+    x, y, block = torch.randn(5, 7), torch.randn(2500, 7), torch.zeros(6, 2600)
+    products(x, y, block[:5, :2500])
+    torch.testing.assert_close(block[:5, :2500], x @ y.T)
+    assert not block[5].any() and not block[:, 2500:].any()
