@@ -81,6 +81,7 @@ def _base_group(model: PTMRec, learning_rate: float) -> dict[str, Any]:
 def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
     batches = make_batches(loader, config)
     name = "joint" if mode.from_scratch else "stage2"
+    epochs = config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"]
     students: list[RidgeStudent] = []
 
     def begin(best: Best | None) -> None:
@@ -110,7 +111,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
                 model.transfer.student = model.base
         init_seed(int(config["seed"]))  # the variant's first state must not depend on what came before
         if mode.peft:
-            model.start_tuning()
+            model.start_tuning(epochs * len(batches))
 
     def parameter_groups() -> list[dict[str, Any]]:
         rate = (
@@ -139,7 +140,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
         n_batches=len(batches),
         loss=model.tuning_loss,
         parameter_groups=parameter_groups,
-        epochs=config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"],
+        epochs=epochs,
         patience=config["stage2_patience"],
         eval_every=config["stage2_eval_step"],
         begin=begin,

@@ -29,7 +29,7 @@ def config(encoder: str = "tiny", **keys):
 def applied(encoder: str = "tiny", **keys) -> tuple[DualEncoder, Handle]:
     model = build_encoder(config(encoder, **keys))
     torch.manual_seed(0)
-    return model, PEFT.get("lora")(model, config(encoder, **keys), ["v", "t"])
+    return model, PEFT.get("hf")(model, config(encoder, **keys), ["v", "t"])
 
 
 def inputs(encoder: DualEncoder) -> dict[str, torch.Tensor]:
@@ -120,7 +120,7 @@ def test_an_adapter_of_another_encoder_or_shape_is_refused(tmp_path):
     [
         ({"vision_blocks": 9}, "0 to 3"),
         ({"text_blocks": [7]}, "from 0 to 2"),
-        ({"adapt": ["q", "w"]}, "q, k, v, out, mlp, conv"),
+        ({"adapt": ["q", "w"]}, "q, k, v, out, mlp"),
         ({"adapt": ["conv"]}, "q, k, v, out, mlp"),
         ({"vision_blocks": 0, "text_blocks": 0}, "nothing to tune"),
         ({"peft_method": "LORRA"}, "LORA"),
