@@ -41,9 +41,15 @@ def variant_config(variant: str, encoder: str, **keys: Any) -> Config:
 
 def apply_variant(config: Config, modalities: Sequence[str]) -> Handle:
     """A fresh encoder with the configuration's variant, from a fixed random state."""
-    encoder = build_encoder(config)
+    built = _built(tuple((k, config[k]) for k in sorted(config) if k == "encoder" or k.startswith("encoder_")))
+    encoder = copy.deepcopy(built, {id(built.tokenize): built.tokenize})  # a tokenizer never changes, and is large
     torch.manual_seed(0)
     return PEFT.get(config["variant"] or config["peft"])(encoder, config, list(modalities))
+
+
+@functools.lru_cache(maxsize=2)
+def _built(options: tuple[tuple[str, Any], ...]) -> DualEncoder:
+    return build_encoder(Config(dict(options)))
 
 
 def sample_inputs(encoder: DualEncoder) -> dict[str, Tensor]:

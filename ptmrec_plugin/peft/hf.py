@@ -23,7 +23,7 @@ HANDLES = {"ADALORA": AdaLoraHandle}
 
 @PEFT.register("hf")
 def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHandle:
-    """Any method of Hugging Face peft: for a YAML file of one's own, with peft_method and peft_<option>.
+    """Any method of Hugging Face peft that peft_method names, at peft's defaults; options need a YAML file.
 
     Keys: `peft_method` (a PeftType), `vision_blocks`, `text_blocks`, `adapt` (roles, as in `towers.ROLES`), and every
     `peft_<option>` as an option of peft's configuration.
@@ -62,6 +62,9 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
             f"{sorted(set(names) - adapted)[:1]}."
         )
     return handle(encoder, lowest(encoder, config, modalities), wrapped, frozen, config)
+
+
+apply_hf.defaults = {"peft_method": "LORA", "adapt": ["q", "v"]}  # type: ignore[attr-defined]
 
 
 def _feed_forward(encoder: DualEncoder, names: list[str]) -> list[str]:

@@ -46,7 +46,7 @@ class WeightsHandle(OwnHandle):
 
 @PEFT.register("weights")
 def apply_weights(encoder: DualEncoder, config: Any, modalities: list[str]) -> WeightsHandle:
-    """Weights of the encoder, by the key `trained`.
+    """Weights of the encoder, by the key `trained`: bias, block, head, all or none.
 
     bias: of the chosen blocks, without the keys', which the softmax cancels; block: all of the chosen blocks; head:
     what follows the last block (final normalisation, projection); all: from the embeddings on; none: nothing.
@@ -77,6 +77,9 @@ def apply_weights(encoder: DualEncoder, config: Any, modalities: list[str]) -> W
             )
     parameters = dict(encoder.model.named_parameters())
     return WeightsHandle(encoder, cuts, {name: parameters[name] for names in chosen.values() for name in names})
+
+
+apply_weights.defaults = {"trained": "block"}  # type: ignore[attr-defined]
 
 
 def _of_blocks(encoder: DualEncoder, modality: str, blocks: list[int], kind: str) -> list[str]:
