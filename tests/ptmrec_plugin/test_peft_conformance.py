@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+import open_clip
 import pytest
 
+from ptmrec_plugin.encoders.open_clip_towers import TINY
 from ptmrec_plugin.peft.conformance import (
     VariantConformance,
     apply_variant,
@@ -51,10 +55,42 @@ ON_OFFLINE = {
     "head": {"merges": True, "keys": {"text_blocks": 0}},
     "full": {"merges": True, "keys": WHOLE},
 }
-for encoder, table in (("tiny", ON_TINY), ("offline", ON_OFFLINE)):
+SEVERAL = {"vision_blocks": 2, "text_blocks": [0, 2]}
+IN_SEVERAL_BLOCKS = {
+    "lora": {"merges": True, "keys": SEVERAL},
+    "adapter": {"keys": SEVERAL},
+    "prompt": {"keys": SEVERAL, "n_parameters": 2 * (4 * 64 + 64 * 64 + 64)},
+    "prefix": {"keys": SEVERAL},
+    "side": {"keys": SEVERAL},
+}
+APART = "ptmrec-tiny-apart"  # with the text tower as a module of its own
+TEXT_APART = {"encoder_model": APART}
+ON_TEXT_APART = {
+    "lora": {"merges": True, "keys": TEXT_APART},
+    "prompt": {"keys": TEXT_APART},
+    "head": {"merges": True, "keys": TEXT_APART, "n_parameters": ON_TINY["head"]["n_parameters"]},
+    "side": {"keys": TEXT_APART},
+}
+
+
+def declare(place: str, encoder: str, table: dict) -> None:
+    """A test class for each row."""
     for variant, said in table.items():
-        name = f"Test{variant.title()}On{encoder.title()}"
+        name = f"Test{variant.title()}{place}"
         globals()[name] = type(name, (VariantConformance,), {"variant": variant, "encoder": encoder, **said})
+
+
+declare("OnTiny", "tiny", ON_TINY)
+declare("InSeveralBlocks", "tiny", IN_SEVERAL_BLOCKS)
+declare("OnTextApart", "tiny", ON_TEXT_APART)
+declare("OnOffline", "offline", ON_OFFLINE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def text_apart(tmp_path_factory):
+    path = tmp_path_factory.mktemp("open_clip") / f"{APART}.json"
+    path.write_text(json.dumps({**TINY, "custom_text": True}))
+    open_clip.add_model_config(path)
 
 
 @pytest.mark.parametrize(
