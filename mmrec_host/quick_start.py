@@ -125,7 +125,7 @@ def run(config: Config) -> Result:
             record.save_model(outcome.best.state, model)
             if hasattr(model, "save_extras"):
                 model.save_extras(record.path)
-        record.finish(outcome, test, seconds, columns=model.columns() if hasattr(model, "columns") else {})
+        record.finish(outcome, test, seconds, columns=model.columns(outcome) if hasattr(model, "columns") else {})
         checkpoint.remove()
     except BaseException as error:
         record.fail(error)

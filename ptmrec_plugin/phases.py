@@ -88,6 +88,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
         """Start from stage 1's best, or afresh; make teacher, student and tuner."""
         if best is not None:
             restore(model, best.state)
+            model.frozen_score = best.score
         if mode.transfer and config["kt_weight"]:
             if best is not None:
                 _warn_of_chance(config, best)
@@ -132,7 +133,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
     def report() -> dict[str, Any]:
         if model.tuner is None:
             return {}
-        return model.tuner.epoch_report() | {k.replace(" ", "_"): v for k, v in model.columns().items()}
+        return model.tuner.epoch_report() | model.sizes()
 
     return Phase(
         name=name,

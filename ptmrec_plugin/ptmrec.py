@@ -12,6 +12,7 @@ from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
 from mmrec_host.training.phases import Phase, restore, snapshot
+from mmrec_host.training.trainer import Outcome
 
 from . import phases
 from .feature_slots import FeatureSlots
@@ -53,6 +54,8 @@ class PTMRec(Recommender):
         self.tuner: Tuner | None = None
         self.transfer: KnowledgeTransfer | None = None
         self.kt_weight = 0.0
+        self.frozen_score: float | None = None  # stage 1's best, by `valid_metric`
+        self.adapter_bytes: int | None = None
 
     def build_base(self, dataloader: Any) -> None:
         """A freshly initialised base on the frozen features.
@@ -179,13 +182,34 @@ class PTMRec(Recommender):
         """The adapter, in the variant's own format."""
         if self.tuner is not None:
             self.tuner.handle.save(folder / "adapter")
+            self.adapter_bytes = sum(file.stat().st_size for file in (folder / "adapter").iterdir())
 
-    def columns(self) -> dict[str, Any]:
-        """What the results table shows of PTMRec: the PEFT parameters and their share of the encoder."""
+    def sizes(self) -> dict[str, Any]:
+        """The number of PEFT parameters, and their share of the encoder's."""
         if self.tuner is None:
             return {}
         n, total = self.tuner.handle.n_parameters(), sum(p.numel() for p in self.tuner.encoder.parameters())
-        return {"peft parameters": n, "peft share": n / total}
+        return {"peft_parameters": n, "peft_share": n / total}
+
+    def columns(self, outcome: Outcome) -> dict[str, Any]:
+        """What the results table shows of tuning: the variant, what it costs, and what validation gains by it.
+
+        Seconds and items are those of training epochs, without evaluations; the gain is that of `valid_metric` over the
+        best of stage 1, 0 where tuning brought nothing better.
+        """
+        if self.tuner is None:
+            return {}
+        sizes, epochs = self.sizes(), self.tuner.epochs
+        columns = {"peft": self.config["peft"], "peft parameters": sizes["peft_parameters"]}
+        columns["peft share %"] = 100 * sizes["peft_share"]
+        if epochs:
+            seconds = sum(each for _, each in epochs)
+            columns |= {"s/epoch": seconds / len(epochs), "items/s": sum(n for n, _ in epochs) / seconds}
+        if self.adapter_bytes is not None:
+            columns["adapter kB"] = self.adapter_bytes / 1000
+        if self.frozen_score is not None:
+            columns["valid gain"] = outcome.best.score - self.frozen_score
+        return columns
 
     @classmethod
     def dry_run(cls, config: Any, dataset: Any) -> list[str]:

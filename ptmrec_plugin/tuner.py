@@ -36,7 +36,7 @@ class Tuner:
         self.encoder = build_encoder(config).to(config["device"])
         self.handle: Handle = PEFT.get(config["variant"] or config["peft"])(self.encoder, config, modalities)
         self.handle.begin(n_steps)
-        watch_steps(self.handle)
+        watch_steps(self)
         self.modalities = list(self.handle.cuts)
         self.first_state = self.handle.state()
         self.transforms = {m: items.transform(m) for m in self.modalities}
@@ -50,7 +50,8 @@ class Tuner:
         )
         self.changed = False
         self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
-        self.encoded, self.started = 0, 0.0
+        self.encoded, self.started, self.ended = 0, 0.0, 0.0  # of the epoch that runs
+        self.epochs: list[tuple[int, float]] = []  # encodings and seconds of those before
         self.warned: set[str] = set()
         order = shuffled_order(config, items.n_items)
         self.order = np.arange(items.n_items) if order is None else order.numpy()  # row i holds this item's features
@@ -80,10 +81,17 @@ class Tuner:
         rows = [self.transforms[modality](self._encode(modality, ids[i : i + size])) for i in range(0, len(ids), size)]
         return torch.cat(rows)
 
+    def after_step(self) -> None:
+        """Called after each step of the optimizer that has φ."""
+        self.ended = time.perf_counter()
+        self.handle.after_step()
+
     def epoch_report(self) -> dict[str, float]:
         """Mean gradient norm of each modality's live features, and items a second through forward and backward."""
         norms = {m: torch.stack(g).mean().item() if g else 0.0 for m, g in self.gradient_norms.items()}
-        rate = self.encoded / (time.perf_counter() - self.started) if self.encoded else 0.0
+        if self.encoded:
+            self.epochs.append((self.encoded, self.ended - self.started))
+        rate = self.encoded / self.epochs[-1][1] if self.encoded else 0.0
         silent = [m for m, value in norms.items() if value == 0.0 and m not in self.warned]
         if silent and self.encoded:
             log.warning(
@@ -103,14 +111,14 @@ class Tuner:
         }
 
 
-def watch_steps(handle: Handle) -> None:
-    """Call `handle.after_step` after every step of the optimizer that has its parameters, as long as it lives."""
-    first = next(iter(handle.named_parameters().values()), None)
-    alive = weakref.ref(handle)
+def watch_steps(tuner: Tuner) -> None:
+    """Call `tuner.after_step` after every step of the optimizer that has φ, as long as the tuner lives."""
+    first = next(iter(tuner.handle.named_parameters().values()), None)
+    alive = weakref.ref(tuner)
 
     def after_step(optimizer: Optimizer, *_: Any) -> None:
         watched = alive()
         if watched is not None and any(p is first for group in optimizer.param_groups for p in group["params"]):
             watched.after_step()
 
-    weakref.finalize(handle, register_optimizer_step_post_hook(after_step).remove)
+    weakref.finalize(tuner, register_optimizer_step_post_hook(after_step).remove)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..cli import report
-from ..config import Config, known_keys, load_config, parse_overrides
+from ..config import Config, collect_layers, known_keys, load_config, parse_overrides
 from ..errors import ConfigError
 from ..models.base import MODELS
 from ..plugins import add_plugin_arguments, load_plugins
@@ -21,6 +24,7 @@ EXAMPLES = """examples:
   -m PTMRec VBPR LATTICE FREEDOM LightGCN -d mini --seeds 3   five models, one table
   -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
+  -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each option, one table
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
   -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
 
@@ -92,22 +96,45 @@ def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str]
 
 
 def resolve(args: argparse.Namespace) -> list[Config]:
-    """One configuration a model; a key may be unknown to some of the models but not to all."""
+    """A configuration for each model and each choice of options; a key may be unknown to some of them, not to all."""
     for name in args.model:
         MODELS.get(name)
     parsed = parse_overrides(args.overrides, args.model)
-    changes = {name: {**parsed[None], **parsed.get(name, {})} for name in args.model}
-    known = set().union(*(known_keys(name, args.dataset, changes[name], args.config) for name in args.model))
+    runs = [
+        (name, changes)
+        for name in args.model
+        for changes in expand(name, args.dataset, {**parsed[None], **parsed.get(name, {})})
+    ]
+    known: dict[str, set[str]] = {}
+    for name, changes in runs:
+        known.setdefault(name, set()).update(known_keys(name, args.dataset, changes, args.config))
+    anywhere = set().union(*known.values())
     return [
         load_config(
             name,
             args.dataset,
-            overrides=changes[name],
+            overrides=changes,
             files=args.config,
-            elsewhere=known - set(parsed.get(name, {})),  # what is addressed to a model, that model must know
+            elsewhere=known[name]
+            | (anywhere - set(parsed.get(name, {}))),  # what is addressed to a model, it must know
         )
-        for name in args.model
+        for name, changes in runs
     ]
+
+
+def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One set of changes for each combination of the values of option groups that were given lists.
+
+    Raises:
+        ConfigError: an empty list.
+    """
+    single = {key: value for key, value in changes.items() if not isinstance(value, list)}
+    groups = {key for layer in collect_layers(model, dataset, single) for key in layer.option_groups}
+    lists = {key: list(dict.fromkeys(map(str, value))) for key, value in changes.items() if key in groups - set(single)}
+    for key, values in lists.items():
+        if not values:
+            raise ConfigError(f"{key}=[]: names nothing to run; give one or more names, such as {key}=[a, b].")
+    return [{**changes, **dict(zip(lists, choice))} for choice in itertools.product(*lists.values())]
 
 
 def train_all(configs: list[Config], n_seeds: int) -> int:

@@ -7,9 +7,10 @@ import logging
 from pathlib import Path
 
 from ..config import folders, read_layer
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..reporting.records import find_runs
 from ..reporting.render import FORMATS, render
+from ..reporting.scatter import draw_scatter
 from ..reporting.tables import results_table
 
 log = logging.getLogger(__name__)
@@ -28,9 +29,20 @@ class TableCommand:
         parser.add_argument("--runs", type=Path, default=default, metavar="PATH", help=f"default: {default}")
         parser.add_argument("--metrics", type=_names, metavar="NAMES", help="such as recall@20,ndcg@20")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
+        parser.add_argument(
+            "--plot", type=Path, metavar="FILE", help="also draw a point a row into a picture, such as x.png"
+        )
+        parser.add_argument(
+            "--axes",
+            type=_names,
+            metavar="X,Y",
+            help="columns that --plot draws (default: time and the first metric), such as 's/epoch,valid gain'",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
-        """Print one table a protocol; `DataError` if no run has finished."""
+        """Print one table a protocol, draw the first; `DataError` if no run has finished."""
+        if args.axes is not None and (args.plot is None or len(args.axes) != 2):
+            raise ConfigError("--axes: must name two columns, as X,Y, and belongs to --plot FILE.")
         runs = find_runs(args.runs, args.dataset)
         tables = results_table(runs, args.metrics)
         if not tables:
@@ -40,6 +52,10 @@ class TableCommand:
                 f"there: {', '.join(known) or 'none'}. Run a model first, or name another folder with --runs."
             )
         text = "\n\n".join(render(table, args.format, bold=False if args.output else None) for table in tables)
+        if args.plot is not None:
+            metric = next(column.name for column in tables[0].columns if column.kind == "metric")
+            draw_scatter(tables[0], args.axes or ["time", metric], args.plot)
+            log.info("drawn: %s", args.plot)
         if args.output is None:
             print(text)
         else:

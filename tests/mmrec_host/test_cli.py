@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import logging
 import re
@@ -34,6 +36,25 @@ def test_two_models_and_two_seeds_end_in_one_table_that_prints_again(words, caps
     assert len(list((tmp_path / "runs" / "toy").iterdir())) == 4
     assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv"]) == 0
     assert "VBPR" in capsys.readouterr().out
+
+
+def test_a_list_of_options_is_a_run_each_in_one_table_with_what_each_costs(words, capsys, tmp_path):
+    argv = ["-q", "-m", "PTMRec", "VBPR", "-d", "toy", "peft=[lora,adapter]", "base=[VBPR,Content]", "adapter_width=4"]
+    quick = ["stage2_epochs=2", "pool_size=24", "PTMRec.tuning_learning_rate=0.01"]
+    assert main([*argv, *quick, *words]) == 0
+    capsys.readouterr()
+    assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    *tuned, plain = rows
+    chosen = [(row["peft"], "base=Content" in row["model"], "adapter_width=4" in row["model"]) for row in tuned]
+    assert chosen == [("lora", False, False), ("lora", True, False), ("adapter", False, True), ("adapter", True, True)]
+    assert plain["model"].startswith("VBPR") and not plain["peft"]
+    for row in tuned:
+        assert float(row["s/epoch"]) > 0 and float(row["items/s"]) > 0 and float(row["valid gain"]) >= 0
+        share = 100 * float(row["peft parameters"]) / 3_490_000  # the tiny encoder's size, nearly
+        assert float(row["peft share %"]) == pytest.approx(share, rel=0.02)
+        assert float(row["adapter kB"]) * 1000 > 4 * float(row["peft parameters"])  # float32
+    assert len(tuned) == 4
 
 
 def test_a_failed_model_does_not_stop_the_others(words, capsys):
@@ -97,6 +118,10 @@ def test_help_anywhere(argv, capsys):
         (["-m", "VBPR", "-d", "toy", "epoch=3"], "'epochs'"),
         (["-m", "VBPR", "-d", "toy", "encoder=ofline"], "offline"),
         (["-m", "PTMRec", "-d", "toy", "peft=lorra"], "lora"),
+        (["-m", "PTMRec", "-d", "toy", "peft=[side,lorra]"], "did you mean 'lora'"),
+        (["-m", "PTMRec", "-d", "toy", "peft=[]"], "peft=[a, b]"),
+        (["-m", "PTMRec", "-d", "toy", "peft=[lora,side]", "adapter_width=3"], "adapter_width"),
+        (["-m", "PTMRec", "-d", "toy", "peft=[lora,adapter]", "PTMRec.adapter_widht=3"], "'adapter_widht'"),
         (["-m", "VBPR", "-d", "toy", "encoder=vit-b-32"], "encoder=offline"),
         (["-m", "BPR", "-d", "toy", "topk=[5, 99]"], "topk"),
         (["-m", "BPR", "-d", "toy", "metrics=[Recal]"], "recall"),

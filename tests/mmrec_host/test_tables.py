@@ -273,6 +273,40 @@ def test_command_writes_a_file_without_terminal_codes(three_models: Path, monkey
     assert "PTMRec" in output.read_text() and "\033" not in output.read_text()
 
 
+@pytest.fixture
+def with_costs(tmp_path: Path) -> list[str]:
+    for label, cost in (("PTMRec peft=$a_b$", 10.0), ("PTMRec peft=side", 4000.0), ("BPR", None)):
+        finished_run(tmp_path, label, values(0.3), columns={} if cost is None else {"s/epoch": cost, "kind": "x"})
+    return ["-d", "toys", "--runs", str(tmp_path)]
+
+
+@pytest.mark.parametrize("axes", [[], ["--axes", "s/epoch,recall@20"]])
+def test_command_draws_two_columns_and_prints_the_table_too(axes: list[str], with_costs, tmp_path, capsys) -> None:
+    pytest.importorskip("matplotlib")
+    assert run_command(*with_costs, "--plot", str(tmp_path / "cost.svg"), *axes) == 0
+    assert "PTMRec" in capsys.readouterr().out
+    picture = (tmp_path / "cost.svg").read_text()
+    for words in (*(axes[1].split(",") if axes else ["time", "recall@20"]), "PTMRec peft=$a_b$", "PTMRec peft=side"):
+        assert f"<!-- {words} -->" in picture
+    assert ("<!-- BPR -->" in picture) == (not axes)  # it has no such cost
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--plot", "x.png", "--axes", "s/epoc,recall@20"], "did you mean 's/epoch'"),
+        (["--plot", "x.png", "--axes", "kind,recall@20"], "'kind' holds no numbers"),
+        (["--plot", "x.png", "--axes", "time"], "two columns"),
+        (["--axes", "time,recall@20"], "--plot FILE"),
+        (["--plot", "x.pgn"], "pgn"),
+    ],
+)
+def test_command_says_what_cannot_be_drawn(words: list[str], message: str, with_costs, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        run_command(*with_costs, *words)
+
+
 def test_command_without_finished_runs_says_where_it_looked_and_what_is_there(three_models: Path) -> None:
     with pytest.raises(
         DataError, match=r"no finished run on 'tosy' among 0 runs under .*Datasets with runs there: toys"
