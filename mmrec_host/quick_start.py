@@ -16,6 +16,7 @@ from torch import nn
 
 from .config import Config, load_config
 from .data.dataset import Dataset, load_dataset
+from .data.features import Features
 from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
@@ -84,15 +85,21 @@ def init_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def build(config: Config) -> tuple[Dataset, TrainLoader, nn.Module]:
-    """Dataset, training loader and freshly initialised model of a resolved configuration."""
+def build(
+    config: Config, dataset: Dataset | None = None, features: Features | None = None
+) -> tuple[Dataset, TrainLoader, nn.Module]:
+    """Dataset, training loader and freshly initialised model of a resolved configuration.
+
+    Args:
+        dataset, features: if they have been read already.
+    """
     keep_freed_memory()
     config["device"] = resolve_device(config)
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))
     init_seed(int(config["seed"]))
-    dataset = load_dataset(config)
-    loader = dataset.train_loader(config, dataset.features(config))
+    dataset = dataset or load_dataset(config)
+    loader = dataset.train_loader(config, features or dataset.features(config))
     init_seed(int(config["seed"]))  # the same initial weights, whether features were computed or read
     model = MODELS.get(config["model"])(config, loader).to(config["device"])
     return dataset, loader, model
