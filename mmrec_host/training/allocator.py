@@ -7,6 +7,7 @@ import platform
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # glibc's malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 LARGE = 2**30  # bytes
+DOCUMENTED_LIMIT = 2**25  # of the first on 64 bits, which glibc does not enforce in all versions
 
 
 def keep_freed_memory() -> bool:
@@ -21,4 +22,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(MMAP_THRESHOLD, LARGE)) and bool(mallopt(TRIM_THRESHOLD, LARGE))
+    mapped = mallopt(MMAP_THRESHOLD, LARGE) or mallopt(MMAP_THRESHOLD, DOCUMENTED_LIMIT)
+    return bool(mapped) and bool(mallopt(TRIM_THRESHOLD, LARGE))
