@@ -18,6 +18,7 @@ from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..reporting.environment import peak_memory
+from .allocator import release_freed_memory
 from .optimizers import build_optimizer, build_scheduler
 from .phases import Phase, restore, snapshot
 
@@ -131,6 +132,7 @@ class Trainer:
     def _epoch(self, phase: Phase, epoch: int, optimizer: torch.optim.Optimizer) -> dict[str, float] | None:
         """Mean loss parts of one epoch, or None when a loss was not finite: then nothing of that batch is learned."""
         started = time.perf_counter()
+        release_freed_memory()
         self.model.pre_epoch_processing()
         self.model.train()
         sums: dict[str, Tensor] = {}
