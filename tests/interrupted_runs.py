@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -46,7 +47,9 @@ def start(words: list[str], folder: Path, *flags: str) -> subprocess.Popen:
     """The command line in a process of its own; data, cache and runs of a run lie in its own folder."""
     places = [f"data_path={folder}/data", f"cache_path={folder}/cache", f"run_path={folder}/runs"]
     command = [sys.executable, str(ROOT / "main.py"), "-q", *words, *places, "checkpoint_interval=0", *flags]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # several would wait for each other beside other work
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=one_thread, **pipes)
 
 
 def outcome(folder: Path) -> dict[str, Any]:
