@@ -11,7 +11,7 @@ import torch
 from feature_cache import describe
 
 from .item_encoder import ItemEncoder
-from .peft.base import BLOCK_KEYS, chosen_blocks
+from .peft.base import PEFT, STEM
 from .phases import MODES
 from .sources.encoded import require_raw_content
 
@@ -36,21 +36,17 @@ def estimate(config: Any, dataset: Any) -> list[str]:
         f"cache {items.store.path}: {sum(s.nbytes for s in held) / MB:,.1f} MB in {len(held)} sets, raw content besides"
     )
     sample = np.arange(min(TIMED_ITEMS, n_items))
-    for modality in config["modalities"]:
-        seconds, shapes = _time(items, modality, sample)
-        once = _minutes(seconds * n_items)
-        line = f"tower {modality}: {seconds * 1000:.1f} ms an item, the catalogue once {once} (then cached)"
-        if mode.peft:
-            tower = items.encoder.towers[modality]
-            blocks = chosen_blocks(tower, config[BLOCK_KEYS[modality]], BLOCK_KEYS[modality])
-            if blocks:
-                cut = min(blocks)
-                share = (tower.n_blocks - cut) / tower.n_blocks
-                line += (
-                    f"; tuned from block {cut} of {tower.n_blocks}: a stage-2 epoch about "
-                    f"{_minutes(BACKWARD * share * seconds * n_items)}, activations at the cut "
-                    f"{shapes[cut] * HALF * n_items / MB:,.0f} MB"
-                )
+    seconds = {m: _time(items, m, sample) for m in config["modalities"]}
+    cuts: dict[str, int] = {}
+    if mode.peft:
+        handle = PEFT.get(config["variant"] or config["peft"])(items.encoder, config, list(config["modalities"]))
+        cuts = handle.cuts
+        lines.append(f"peft {config['peft']}: {handle.n_parameters():,} parameters")
+    for modality, each in seconds.items():
+        once = _minutes(each * n_items)
+        line = f"tower {modality}: {each * 1000:.1f} ms an item, the catalogue once {once} (then cached)"
+        if modality in cuts:
+            line += f"; {_tuned(items, modality, sample, cuts[modality], BACKWARD * each * n_items)}"
         lines.append(line)
     if mode.stage2:
         epochs = config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"]
@@ -64,21 +60,29 @@ def estimate(config: Any, dataset: Any) -> list[str]:
     return lines
 
 
-@torch.no_grad()
-def _time(items: ItemEncoder, modality: str, sample: np.ndarray) -> tuple[float, list[float]]:
-    """Seconds an item through the whole tower, and the numbers that an item's activations hold before each block."""
+def _time(items: ItemEncoder, modality: str, sample: np.ndarray) -> float:
+    """Seconds an item through the whole tower."""
     encoder = items.encoder
     inputs = items.inputs(encoder, modality, sample)
-    encoder.encode(modality, inputs).cpu()  # the first call pays for set-up
-    started = time.perf_counter()
-    encoder.encode(modality, inputs).cpu()  # waits for the device
-    seconds = (time.perf_counter() - started) / len(sample)
-    tower = encoder.towers[modality]
-    states, sizes = tower.stem(inputs), []
-    for block in range(tower.n_blocks):
-        sizes.append(states.hidden.numel() / len(sample))
-        states = tower.block(block, states)
-    return seconds, sizes
+    with torch.no_grad():
+        encoder.encode(modality, inputs).cpu()  # the first call pays for set-up
+        started = time.perf_counter()
+        encoder.encode(modality, inputs).cpu()  # waits for the device
+    return (time.perf_counter() - started) / len(sample)
+
+
+def _tuned(items: ItemEncoder, modality: str, sample: np.ndarray, cut: int, whole: float) -> str:
+    """What tuning from a cut costs, if all of the tower would take `whole` seconds an epoch."""
+    tower = items.encoder.towers[modality]
+    if cut == STEM:
+        return f"all of it tuned: a stage-2 epoch about {_minutes(whole)}, nothing cached"
+    with torch.no_grad():
+        states = items.encoder.states(modality, items.inputs(items.encoder, modality, sample), cut)
+    cached = f"activations {states.hidden.numel() / len(sample) * HALF * items.n_items / MB:,.0f} MB"
+    if not tower.n_blocks:
+        return f"a network beside it tuned, {cached}"
+    share = (tower.n_blocks - cut) / tower.n_blocks
+    return f"tuned from block {cut} of {tower.n_blocks}: a stage-2 epoch about {_minutes(share * whole)}, {cached}"
 
 
 def _minutes(seconds: float) -> str:

@@ -124,18 +124,21 @@ class ItemEncoder:
 
         return torch.from_numpy(self._build(arrays, f"encode {modality}", encode).table()).to(self.config["device"])
 
-    def states(self, modality: str, cut: int) -> DerivedArrays:
-        """Activations that enter block `cut` of the frozen tower, float16, of texts only the tokens that are there."""
-        arrays = DerivedArrays(
-            self.store, self._fields(modality, kind="states", block=cut, dtype="float16"), self.n_items
-        )
+    def states(self, encoder: DualEncoder, modality: str, cut: int) -> DerivedArrays:
+        """Activations that enter block `cut`, float16, of texts only the tokens that are there.
+
+        Args:
+            encoder: this one, or one that a PEFT variant has changed from that block on.
+        """
+        kind = encoder.towers[modality].kind
+        arrays = DerivedArrays(self.store, self._fields(modality, kind=kind, block=cut, dtype="float16"), self.n_items)
 
         def encode(items: np.ndarray) -> list[np.ndarray]:
-            states = self.encoder.states(modality, self.inputs(self.encoder, modality, items), cut)
+            states = encoder.states(modality, self.inputs(encoder, modality, items), cut)
             hidden = states.hidden.half().cpu().numpy()
             if states.tokens is None:
                 return list(hidden)
-            lengths = self.encoder.lengths(states.tokens).tolist()
+            lengths = encoder.lengths(states.tokens).tolist()
             return [row[:length] for row, length in zip(hidden, lengths)]
 
         return self._build(arrays, f"activations {modality}", encode)

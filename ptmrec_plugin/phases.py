@@ -81,6 +81,7 @@ def _base_group(model: PTMRec, learning_rate: float) -> dict[str, Any]:
 def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
     batches = make_batches(loader, config)
     name = "joint" if mode.from_scratch else "stage2"
+    epochs = config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"]
     students: list[RidgeStudent] = []
 
     def begin(best: Best | None) -> None:
@@ -115,7 +116,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
                 model.transfer.student = model.base
         init_seed(int(config["seed"]))
         if mode.peft:
-            model.start_tuning()
+            model.start_tuning(epochs * len(batches))
         init_seed(int(config["seed"]))
 
     def parameter_groups() -> list[dict[str, Any]]:
@@ -145,7 +146,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
         n_batches=len(batches),
         loss=model.tuning_loss,
         parameter_groups=parameter_groups,
-        epochs=config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"],
+        epochs=epochs,
         patience=config["stage2_patience"],
         eval_every=config["stage2_eval_step"],
         begin=begin,

@@ -107,10 +107,10 @@ class PTMRec(Recommender):
         """The base's; unknown of one of MMRec's."""
         return self.base.item_id_tables() if hasattr(self.base, "item_id_tables") else []
 
-    def start_tuning(self) -> None:
-        """Load the encoder and apply the PEFT variant."""
+    def start_tuning(self, n_steps: int) -> None:
+        """Load the encoder and apply the PEFT variant, for so many optimizer steps at most."""
         items = ItemEncoder(self.config, Path(self.config["data_path"]) / self.config["dataset"], self.n_items)
-        self.tuner = Tuner(self.config, items, list(self.tables))
+        self.tuner = Tuner(self.config, items, list(self.tables), n_steps)
 
     def tuning_loss(self, batch: PoolBatch) -> dict[str, Tensor]:
         """Stage 2: L = L_R(ψ, φ) + λ Σ_m KT_m on one pool, its items' features live."""
@@ -127,7 +127,8 @@ class PTMRec(Recommender):
                 z = {m: tables[m][batch.items] for m in tables}
                 transfer = self.transfer.loss(batch, z)
                 parts |= {f"transfer_{m}": self.kt_weight * value for m, value in transfer.items()}
-        return parts
+        extra = self.tuner.handle.extra_loss() if self.tuner is not None else None
+        return parts if extra is None else {**parts, "regularisation": extra}
 
     def refresh(self) -> None:
         """Bring the tables to the current φ: all items are encoded anew, unless φ has not changed since."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from mmrec_host.data.features import shuffled_order
 
 from .item_encoder import ItemEncoder, build_encoder, stack_states
-from .peft.base import PEFT, Handle
+from .peft.base import PEFT, STEM, Handle
 
 log = logging.getLogger(__name__)
 
@@ -26,20 +28,24 @@ class Tuner:
 
     Args:
         modalities: what the recommender uses; those whose tower the variant leaves alone stay frozen.
+        n_steps: optimizer steps that there will be at most.
     """
 
-    def __init__(self, config: Any, items: ItemEncoder, modalities: list[str]) -> None:
+    def __init__(self, config: Any, items: ItemEncoder, modalities: list[str], n_steps: int) -> None:
         self.config, self.items = config, items
         self.encoder = build_encoder(config).to(config["device"])
         self.handle: Handle = PEFT.get(config["variant"] or config["peft"])(self.encoder, config, modalities)
+        self.handle.begin(n_steps)
+        watch_steps(self.handle)
         self.modalities = list(self.handle.cuts)
         self.first_state = self.handle.state()
         self.transforms = {m: items.transform(m) for m in self.modalities}
         reuse = config["reuse_activations"]
-        self.states = {m: items.states(m, cut) for m, cut in self.handle.cuts.items()} if reuse else {}
+        cached = {m: cut for m, cut in self.handle.cuts.items() if reuse and cut != STEM}
+        self.states = {m: items.states(self.encoder, m, cut) for m, cut in cached.items()}
         self.tokens = (
             self.encoder.tokens([items.content.text(i) for i in range(items.n_items)])
-            if reuse and "t" in self.states
+            if "t" in self.states and self.encoder.towers["t"].kind == "states"
             else None
         )
         self.changed = False
@@ -52,7 +58,7 @@ class Tuner:
     def _encode(self, modality: str, ids: np.ndarray) -> Tensor:
         if modality not in self.states:
             return self.encoder.encode(modality, self.items.inputs(self.encoder, modality, ids))
-        tokens = self.tokens[torch.from_numpy(ids)] if modality == "t" else None
+        tokens = self.tokens[torch.from_numpy(ids)] if modality == "t" and self.tokens is not None else None
         states = stack_states(self.states[modality].read(ids), tokens, self.config["device"])
         return self.encoder.finish(modality, states, self.handle.cuts[modality])
 
@@ -95,3 +101,16 @@ class Tuner:
             "encodings": encoded,
             "items_per_second": rate,
         }
+
+
+def watch_steps(handle: Handle) -> None:
+    """Call `handle.after_step` after every step of the optimizer that has its parameters, as long as it lives."""
+    first = next(iter(handle.named_parameters().values()), None)
+    alive = weakref.ref(handle)
+
+    def after_step(optimizer: Optimizer, *_: Any) -> None:
+        watched = alive()
+        if watched is not None and any(p is first for group in optimizer.param_groups for p in group["params"]):
+            watched.after_step()
+
+    weakref.finalize(handle, register_optimizer_step_post_hook(after_step).remove)

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from mmrec_host.errors import ConfigError
 
-ROLES = ("q", "k", "v", "out", "mlp", "conv")
+ROLES = ("q", "k", "v", "out", "mlp", "mlp_in", "mlp_out", "norm", "conv", "conv_out")
+"""q, k, v, out: projections of the attention; mlp: both layers of the feed-forward part, mlp_in, mlp_out: one of them;
+norm: normalisation; conv: 1x1 convolutions, conv_out: those of them that end a residual branch."""
 
 
 @dataclass
@@ -38,15 +40,23 @@ class Tower:
         path: name of the module that holds the blocks.
         n_blocks: how many blocks it can be cut at.
         dim: width of the features.
-        block_roles: role -> module names inside a block.
+        width: of the tokens; of a sequence only.
+        block_roles: role -> module names inside a block; `attention` is the module that the projections belong to.
         head_roles: role -> module names, in the encoder's model, of what follows the last block.
+        head_weights: where in the encoder's model the weights of what follows the last block are.
+        is_sequence: whether a block maps tokens [batch, length, width] with a class or start token in front.
+        kind: what activations are called in the cache's fingerprint.
     """
 
     path: str
     n_blocks: int
     dim: int
+    width: int
     block_roles: dict[str, list[str]]
     head_roles: dict[str, list[str]] = {}
+    head_weights: tuple[str, ...] = ()
+    is_sequence = True
+    kind = "states"
 
     def stem(self, inputs: Tensor) -> States:
         """Activations that enter block 0, from pixels [batch, 3, h, w] or token ids [batch, length]."""
@@ -60,6 +70,10 @@ class Tower:
         """Features [batch, dim]."""
         raise NotImplementedError
 
+    def summary(self, states: States) -> Tensor:
+        """One vector an item, [batch, width], from activations before any block."""
+        raise NotImplementedError
+
     def run(self, states: States, start: int, stop: int) -> States:
         """Run the blocks from `start` to before `stop`."""
         for index in range(start, stop):
@@ -70,15 +84,19 @@ class Tower:
         """Names, in the encoder's model, of a block's modules with the roles; the last block's include the head's."""
         inside = [f"{self.path}.{block}.{name}" for role in roles for name in self.block_roles.get(role, [])]
         head = [name for role in roles for name in self.head_roles.get(role, [])] if block == self.n_blocks - 1 else []
-        return inside + head
+        return list(dict.fromkeys(inside + head))
 
 
 CLIP_ROLES = {
+    "attention": ["attn"],
     "q": ["attn.q_proj"],
     "k": ["attn.k_proj"],
     "v": ["attn.v_proj"],
     "out": ["attn.out_proj"],
     "mlp": ["mlp.c_fc", "mlp.c_proj"],
+    "mlp_in": ["mlp.c_fc"],
+    "mlp_out": ["mlp.c_proj"],
+    "norm": ["ln_1", "ln_2"],
 }
 
 
@@ -86,9 +104,10 @@ class ViTTower(Tower):
     """open_clip's vision transformer."""
 
     block_roles = CLIP_ROLES
+    head_weights = ("visual.ln_post", "visual.attn_pool", "visual.proj")
 
     def __init__(self, visual: nn.Module, dim: int) -> None:
-        self.visual, self.dim = visual, dim
+        self.visual, self.dim, self.width = visual, dim, visual.transformer.width
         self.path, self.n_blocks = "visual.transformer.resblocks", len(visual.transformer.resblocks)
 
     def stem(self, inputs: Tensor) -> States:
@@ -104,9 +123,16 @@ class ViTTower(Tower):
         pooled, _ = self.visual._pool(states.hidden)
         return pooled if self.visual.proj is None else pooled @ self.visual.proj
 
+    def summary(self, states: States) -> Tensor:
+        """The class token."""
+        return states.hidden[:, 0]
+
 
 class TimmConvTower(Tower):
     """A timm EfficientNet in open_clip's TimmModel; a block is a stage, its adaptable modules the 1x1 convolutions."""
+
+    is_sequence = False
+    head_weights = ("visual.trunk.conv_head", "visual.trunk.bn2", "visual.head")
 
     def __init__(self, visual: nn.Module, dim: int) -> None:
         self.trunk, self.head_module, self.dim = visual.trunk, visual.head, dim
@@ -124,14 +150,13 @@ class TimmConvTower(Tower):
         return {}
 
     def modules_of(self, block: int, roles: list[str]) -> list[str]:
-        """The stage's pointwise convolutions."""
-        stage = self.trunk.blocks[block]
-        pointwise = [
+        """The stage's pointwise convolutions and batch norms."""
+        found = [
             f"{self.path}.{block}.{name}"
-            for name, module in stage.named_modules()
-            if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
+            for name, module in self.trunk.blocks[block].named_modules()
+            if roles_of(name, module) & set(roles)
         ]
-        return (pointwise if "conv" in roles else []) + super().modules_of(block, roles)
+        return found + super().modules_of(block, roles)
 
     def stem(self, inputs: Tensor) -> States:
         """The first convolution."""
@@ -146,6 +171,20 @@ class TimmConvTower(Tower):
         hidden = self.trunk.bn2(self.trunk.conv_head(states.hidden))
         return self.head_module(self.trunk.forward_head(hidden))
 
+    def summary(self, states: States) -> Tensor:
+        """Mean over the picture."""
+        return states.hidden.mean((2, 3))
+
+
+def roles_of(name: str, module: nn.Module) -> set[str]:
+    """The roles of one module of a stage; its blocks end in `conv_pwl`, those without expansion in `conv_pw`."""
+    if isinstance(module, nn.BatchNorm2d):
+        return {"norm"}
+    if not isinstance(module, nn.Conv2d) or module.kernel_size != (1, 1):
+        return set()
+    narrows = module.out_channels < module.in_channels
+    return {"conv", "conv_out"} if narrows else {"conv"}
+
 
 class ClipTextTower(Tower):
     """open_clip's text transformer, flattened into CLIP or standing in CustomTextCLIP."""
@@ -153,10 +192,11 @@ class ClipTextTower(Tower):
     block_roles = CLIP_ROLES
 
     def __init__(self, text: nn.Module, path: str, dim: int) -> None:
-        self.text, self.dim = text, dim
+        self.text, self.dim, self.width = text, dim, text.transformer.width
         self.path, self.n_blocks = f"{path}transformer.resblocks", len(text.transformer.resblocks)
         self.pool_type = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", "argmax")
         self.eos_id = getattr(text, "text_eos_id", getattr(text, "eos_id", None))
+        self.head_weights = (f"{path}ln_final", f"{path}text_projection")
         if (
             getattr(text, "cls_emb", None) is not None
             or getattr(text, "use_pad_mask", False)
@@ -174,33 +214,48 @@ class ClipTextTower(Tower):
 
     def block(self, index: int, states: States) -> States:
         """One residual block under the causal mask."""
-        length = states.hidden.shape[1]
-        mask = self.text.attn_mask[:length, :length]
+        mask = self._mask(states.hidden)
         return States(self.text.transformer.resblocks[index](states.hidden, attn_mask=mask), states.tokens)
+
+    def _mask(self, hidden: Tensor) -> Tensor:
+        """The causal mask [length, length]; with prompts the text may be longer than the model's own."""
+        length = hidden.shape[1]
+        if length <= len(self.text.attn_mask):
+            return self.text.attn_mask[:length, :length]
+        return hidden.new_full((length, length), -torch.inf).triu(1)
 
     def head(self, states: States) -> Tensor:
         """The end-of-text position, projected."""
-        hidden = self.text.ln_final(states.hidden)
-        pooled = text_global_pool(hidden, states.tokens, self.pool_type, eos_token_id=self.eos_id)
+        pooled = self.summary(States(self.text.ln_final(states.hidden), states.tokens))
         projection = self.text.text_projection
         if projection is None:
             return pooled
         return projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
 
+    def summary(self, states: States) -> Tensor:
+        """The end-of-text position."""
+        return text_global_pool(states.hidden, states.tokens, self.pool_type, eos_token_id=self.eos_id)
+
 
 class BertTower(Tower):
     """A Hugging Face BERT inside open_clip's HFTextEncoder."""
 
+    head_weights = ("text.proj",)
     block_roles = {
+        "attention": ["attention.self"],
         "q": ["attention.self.query"],
         "k": ["attention.self.key"],
         "v": ["attention.self.value"],
         "out": ["attention.output.dense"],
         "mlp": ["intermediate.dense", "output.dense"],
+        "mlp_in": ["intermediate.dense"],
+        "mlp_out": ["output.dense"],
+        "norm": ["attention.output.LayerNorm", "output.LayerNorm"],
     }
 
     def __init__(self, text: nn.Module, dim: int) -> None:
         self.text, self.bert, self.dim = text, text.transformer, dim
+        self.width = self.bert.config.hidden_size
         layers = getattr(getattr(self.bert, "encoder", None), "layer", None)
         if layers is None or not hasattr(self.bert, "embeddings"):
             raise ConfigError(
@@ -226,8 +281,11 @@ class BertTower(Tower):
         return States(output[0] if isinstance(output, tuple) else output, states.tokens)
 
     def head(self, states: States) -> Tensor:
-        """Mean over the tokens that are no padding (or the encoder's own pooling), projected."""
+        """Pooled tokens, projected."""
+        return self.text.proj(self.summary(states))
+
+    def summary(self, states: States) -> Tensor:
+        """Mean over the tokens that are no padding (or the encoder's own pooling)."""
         from transformers.modeling_outputs import BaseModelOutput
 
-        pooled = self.text.pooler(BaseModelOutput(last_hidden_state=states.hidden), (states.tokens != self.pad).long())
-        return self.text.proj(pooled)
+        return self.text.pooler(BaseModelOutput(last_hidden_state=states.hidden), (states.tokens != self.pad).long())

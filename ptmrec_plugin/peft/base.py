@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,27 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.registry import Registry
 
 from ..encoders.dual import DualEncoder
-from ..encoders.towers import Tower
 
 PEFT = Registry("peft", group="ptmrec.peft")
 """Name -> `apply(encoder, config, modalities) -> Handle`; its `defaults` are the keys of a variant without a YAML."""
 
-BLOCK_KEYS = {"v": "vision_blocks", "t": "text_blocks"}
+STEM = -1
+"""The cut of a tower that is trained from its embeddings on, so that nothing of it can be cached."""
+
+IDENTITY_FILE = "encoder.json"
+FORMAT = 1
 
 
 class Handle(ABC):
     """An applied variant.
 
     Attributes:
-        encoder: the encoder whose model now holds the variant.
+        encoder: the encoder that now computes with the variant.
         cuts: modality -> lowest block that the variant touches; all below is frozen. Untouched towers are absent.
+        identity_at_start: whether the encoder's features are the frozen ones until the first step.
     """
+
+    identity_at_start = True
 
     def __init__(self, encoder: DualEncoder, cuts: dict[str, int]) -> None:
         self.encoder, self.cuts = encoder, cuts
@@ -39,12 +45,12 @@ class Handle(ABC):
         """The trainable parameters."""
 
     @abstractmethod
-    def save(self, folder: Path) -> None:
-        """Write the variant, so that `load` reads it."""
+    def write(self, folder: Path) -> None:
+        """Write the parameters into an existing folder."""
 
     @abstractmethod
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote; `ConfigError` if it belongs to another encoder or variant."""
+    def read(self, folder: Path) -> None:
+        """Read what `write` wrote; `ConfigError` if it does not fit."""
 
     @abstractmethod
     def disabled(self) -> AbstractContextManager[Any]:
@@ -57,12 +63,22 @@ class Handle(ABC):
     def train(self, mode: bool) -> None:  # noqa: B027 (most variants have no dropout)
         """Switch the variant's own dropout."""
 
+    def begin(self, n_steps: int) -> None:  # noqa: B027 (most variants have no schedule)
+        """Told before training how many optimizer steps there will be at most."""
+
+    def extra_loss(self) -> Tensor | None:
+        """A regularisation that is added to the loss of each batch."""
+        return None
+
+    def after_step(self) -> None:  # noqa: B027 (most variants have no schedule)
+        """Called after each optimizer step, while the gradients are still there."""
+
     def n_parameters(self) -> int:
         """How many numbers are trained."""
         return sum(p.numel() for p in self.named_parameters().values())
 
     def state(self) -> dict[str, Tensor]:
-        """A copy of the trainable parameters."""
+        """A copy of the trainable parameters, and of whatever else the variant's training depends on."""
         return {name: p.detach().clone() for name, p in self.named_parameters().items()}
 
     @torch.no_grad()
@@ -71,26 +87,44 @@ class Handle(ABC):
         for name, parameter in self.named_parameters().items():
             parameter.copy_(state[name])
 
+    def save(self, folder: Path) -> None:
+        """Write the variant and what identifies its encoder, so that `load` reads it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write(folder)
+        identity = {"format": FORMAT, **self.encoder.identity}
+        (folder / IDENTITY_FILE).write_text(json.dumps(identity, indent=1, sort_keys=True))
 
-def chosen_blocks(tower: Tower, wanted: Any, key: str) -> list[int]:
-    """Block numbers from a key's value: the number of top blocks, `all`, or a list of block numbers.
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote.
 
-    Raises:
-        ConfigError: more blocks than there are, or a block that does not exist.
-    """
-    allowed = (
-        f"0 to {tower.n_blocks} (that many top blocks), all, or a list of block numbers from 0 to {tower.n_blocks - 1}"
+        Raises:
+            ConfigError: no adapter there, or one of another encoder, format, variant or shape.
+        """
+        try:
+            identity = json.loads((folder / IDENTITY_FILE).read_text())
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{folder}: holds no adapter of this project ({IDENTITY_FILE} cannot be read: {error})."
+            ) from error
+        if identity.get("format") != FORMAT:
+            raise ConfigError(
+                f"{folder}: an adapter in format {identity.get('format')}; this version reads format {FORMAT}. Train "
+                "it again, or load it with the version that wrote it."
+            )
+        differing = [key for key, value in self.encoder.identity.items() if identity.get(key) != value]
+        if differing:
+            raise ConfigError(
+                f"{folder}: the adapter belongs to the encoder {identity.get('encoder')}, this one is "
+                f"{self.encoder.name}; they differ in {', '.join(differing)}. Choose the encoder that it was trained "
+                "on."
+            )
+        self.read(folder)
+
+
+def shape_error(folder: Path, missing: list[str], unknown: list[str]) -> ConfigError:
+    """The error for an adapter whose tensors are not those of the variant."""
+    return ConfigError(
+        f"{folder}: the adapter is of another variant or shape: {len(missing)} tensors are missing or of another "
+        f"shape, {len(unknown)} unknown, such as {[*missing, *unknown][0]}. Give the same peft, vision_blocks, "
+        "text_blocks and options as in training."
     )
-    if wanted == "all":
-        return list(range(tower.n_blocks))
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted <= tower.n_blocks:
-        return list(range(tower.n_blocks - wanted, tower.n_blocks))
-    if isinstance(wanted, list) and all(isinstance(b, int) and 0 <= b < tower.n_blocks for b in wanted):
-        return sorted(set(wanted))
-    raise ConfigError(f"{key}={wanted!r}: must be {allowed}.")
-
-
-def blocks_by_modality(encoder: DualEncoder, config: Any, modalities: Iterable[str]) -> dict[str, list[int]]:
-    """The blocks to adapt in each tower, by `vision_blocks` and `text_blocks`; towers without any are left out."""
-    chosen = {m: chosen_blocks(encoder.towers[m], config[BLOCK_KEYS[m]], BLOCK_KEYS[m]) for m in modalities}
-    return {m: blocks for m, blocks in chosen.items() if blocks}

@@ -50,6 +50,8 @@ def run_whole_and_interrupted(model, keys, tmp_path, monkeypatch, n_epochs):
         ("PTMRec", {"stage2_epochs": 5, "base": "LATTICE", "stage2_eval_step": 2, "kt_weight": 1.0}, 9),
         ("PTMRec", {"mode": "joint_kt", "joint_epochs": 4}, 8),
         ("PTMRec", {"stage2_epochs": 4, "base": "FREEDOM"}, 8),  # draws in stage 2
+        ("PTMRec", {"stage2_epochs": 4, "peft": "adalora", "pool_size": 16}, 8),
+        ("PTMRec", {"stage2_epochs": 3, "peft": "side"}, 8),
     ],
 )
 def test_a_resumed_run_ends_bit_equal(model, changes, n_epochs, keys, tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
-"""LoRA is live: it is where it should be, it learns, and it leaves the frozen weights alone."""
+"""LoRA in detail, and of the other PEFT variants what is theirs alone: schedules, formats, and refusals."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from mmrec_host.models.base import MODELS
 from ptmrec_plugin.encoders.dual import DualEncoder
 from ptmrec_plugin.item_encoder import build_encoder
 from ptmrec_plugin.peft.base import PEFT, Handle
+from ptmrec_plugin.peft.conformance import apply_variant, new_optimizer, train_steps, variant_config
 
 MODELS.get("PTMRec")
 EXPECTED = {
@@ -29,7 +32,7 @@ def config(encoder: str = "tiny", **keys):
 def applied(encoder: str = "tiny", **keys) -> tuple[DualEncoder, Handle]:
     model = build_encoder(config(encoder, **keys))
     torch.manual_seed(0)
-    return model, PEFT.get("lora")(model, config(encoder, **keys), ["v", "t"])
+    return model, PEFT.get("hf")(model, config(encoder, **keys), ["v", "t"])
 
 
 def inputs(encoder: DualEncoder) -> dict[str, torch.Tensor]:
@@ -120,7 +123,7 @@ def test_an_adapter_of_another_encoder_or_shape_is_refused(tmp_path):
     [
         ({"vision_blocks": 9}, "0 to 3"),
         ({"text_blocks": [7]}, "from 0 to 2"),
-        ({"adapt": ["q", "w"]}, "q, k, v, out, mlp, conv"),
+        ({"adapt": ["q", "w"]}, "q, k, v, out, mlp"),
         ({"adapt": ["conv"]}, "q, k, v, out, mlp"),
         ({"vision_blocks": 0, "text_blocks": 0}, "nothing to tune"),
         ({"peft_method": "LORRA"}, "LORA"),
@@ -139,3 +142,119 @@ def test_dropout_follows_the_training_mode_and_nothing_else_does():
     assert not torch.equal(features(model), features(model))
     handle.train(False)
     assert torch.equal(features(model), features(model))
+
+
+def handle_of(variant: str, encoder: str = "tiny", modalities=("v", "t"), **keys) -> Handle:
+    return apply_variant(variant_config(variant, encoder, **keys), modalities)
+
+
+@pytest.mark.parametrize(
+    "variant, encoder, keys, message",
+    [
+        ("prompt", "offline", {}, "convolutional.*vision_blocks=0"),
+        ("prefix", "offline", {}, "convolutional.*peft=lora"),
+        ("prompt", "tiny", {"vision_blocks": 2}, "2 and 1.*prompt_coupled=false"),
+        ("coop", "tiny", {"text_blocks": [5]}, "from 0 to 2"),
+        ("adapter", "tiny", {"adapt": ["conv"]}, "image tower.*q, k, v, out, mlp"),
+        ("adapter", "tiny", {"adapter_width": 0}, "adapter_width=0: must be 1 or more"),
+        ("adapter", "tiny", {"adapter_widht": 8}, "did you mean 'adapter_width'"),
+        ("side", "tiny", {"vision_blocks": 0, "text_blocks": 0}, "nothing to tune with peft=side"),
+        ("last_k", "tiny", {"text_blocks": 4}, "0 to 3"),
+        ("full", "tiny", {"vision_blocks": 1}, "must be all, or 0.*last_k"),
+        ("head", "offline", {}, "text tower.*no such weights.*text_blocks=0"),
+        ("last_k", "tiny", {"trained": "biases"}, "bias, block, head, all, none"),
+        ("pissa", "offline", {"adapt": ["q", "v", "conv"]}, "Conv2d.*lora, adalora"),
+        ("vera", "offline", {}, "image tower.*it has norm, conv, conv_out"),
+        ("adalora", "tiny", {"peft_target_r": 12}, "less than peft_init_r=12"),
+        ("adalora", "tiny", {"warmup_share": 0.8}, "less than 1"),
+        ("ia3", "tiny", {"peft_r": 8}, "unknown key 'peft_r'"),
+        ("hf", "tiny", {"peft_method": "PREFIX_TUNING"}, "does not take these options"),
+    ],
+)
+def test_variants_say_what_does_not_fit_and_what_does(variant, encoder, keys, message):
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
+        handle_of(variant, encoder, **keys)
+
+
+def test_a_text_variant_without_texts_has_nothing_to_tune():
+    with pytest.raises(ConfigError, match="vision_blocks leaves nothing to tune with peft=coop"):
+        handle_of("coop", modalities=["v"])
+
+
+@pytest.mark.parametrize(
+    "saved, loaded, message",
+    [
+        (("adapter", {}), ("prefix", {}), "another variant or shape"),
+        (("adapter", {}), ("adapter", {"adapter_width": 4}), "another variant or shape"),
+        (("adapter", {}), ("adapter", {"encoder_seed": 3}), "differ in weights"),
+        (("lora", {}), ("adapter", {}), "cannot be read"),
+        (("lora", {}), ("ia3", {}), "another variant or shape|peft cannot read"),
+        (("lora", {"peft_r": 4}), ("lora", {}), "another variant or shape.*size"),
+        (("prompt", {}), ("vpt", {}), "another variant or shape"),
+    ],
+)
+def test_an_adapter_of_another_variant_shape_or_encoder_is_refused(saved, loaded, message, tmp_path):
+    handle_of(saved[0], **saved[1]).save(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        handle_of(loaded[0], **loaded[1]).load(tmp_path)
+
+
+def test_an_adapter_of_another_format_is_refused(tmp_path):
+    handle = handle_of("adapter")
+    handle.save(tmp_path)
+    identity = json.loads((tmp_path / "encoder.json").read_text())
+    (tmp_path / "encoder.json").write_text(json.dumps({**identity, "format": 7}))
+    with pytest.raises(ConfigError, match="format 7; this version reads format 1"):
+        handle.load(tmp_path)
+
+
+def test_adalora_s_ranks_shrink_to_the_target_and_the_adapter_loads_with_peft_alone(tmp_path):
+    from peft import PeftModel
+
+    handle = handle_of("adalora")
+    assert handle.extra_loss() > 0.1  # far from orthogonal
+    handle.begin(20)
+    optimizer = new_optimizer(handle)
+    train_steps(handle, optimizer, 2)
+    assert sum(handle.ranks().values()) == 4 * 12  # warm-up
+    train_steps(handle, optimizer, 6)
+    assert 4 * 8 < sum(handle.ranks().values()) < 4 * 12
+    train_steps(handle, optimizer, 12)
+    left = handle.ranks()
+    assert sum(left.values()) == 4 * 8 and len(left) == 4
+    handle.save(tmp_path)
+    plain = build_encoder(config())
+    PeftModel.from_pretrained(plain.model, str(tmp_path)).eval()
+    torch.testing.assert_close(features(plain), features(handle.encoder))
+
+
+def test_adalora_learns_to_be_orthogonal():
+    handle = handle_of("adalora")
+    handle.begin(40)
+    before = handle.extra_loss().item()
+    train_steps(handle, new_optimizer(handle), 40)
+    assert handle.extra_loss().item() < 0.5 * before
+
+
+def test_none_trains_nothing_and_touches_no_tower():
+    handle = handle_of("none")
+    assert handle.cuts == {} and handle.n_parameters() == 0
+    assert not any(p.requires_grad for p in handle.encoder.parameters())
+
+
+def test_coupled_prompts_of_one_tower_move_the_other_tower_s_features():
+    handle = handle_of("prompt")
+    before = handle.encoder.encode("v", inputs(handle.encoder)["v"])
+    with torch.no_grad():
+        handle.named_parameters()["prompts.t"].add_(0.5)
+    assert not torch.allclose(handle.encoder.encode("v", inputs(handle.encoder)["v"]), before, atol=1e-4)
+
+
+def test_prompts_leave_the_text_s_causality_alone():
+    """What stands after the end of a text must not reach its features, wherever the prompts are."""
+    encoder = handle_of("paper").encoder
+    ids = encoder.tokenize(["a red shoe"])
+    changed = ids.clone()
+    changed[0, -5:] = 320
+    with torch.no_grad():
+        torch.testing.assert_close(encoder.encode("t", changed), encoder.encode("t", ids))

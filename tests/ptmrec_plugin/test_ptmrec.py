@@ -14,6 +14,7 @@ from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.models.base import MODELS
 from mmrec_host.quick_start import build, quick_start
 from mmrec_host.training.trainer import Trainer
+from ptmrec_plugin.peft.adalora import AdaLoraHandle
 from ptmrec_plugin.phases import MODES
 from ptmrec_plugin.tuner import Tuner
 
@@ -41,6 +42,36 @@ def test_every_mode_runs_and_logs_what_it_does(toy_keys, mode):
         assert (result.record.path / "adapter" / "adapter_model.safetensors").is_file()
     else:
         assert not (result.record.path / "adapter").exists()
+
+
+@pytest.mark.parametrize("peft", ["adapter", "prompt", "coop", "side", "full", "adalora"])
+def test_every_kind_of_variant_runs_and_its_adapter_gives_the_features_that_were_scored(peft, toy_keys):
+    keys = {**toy_keys, **QUICK, "mode": "joint", "peft": peft, "tuning_learning_rate": 0.001}
+    result = quick_start("PTMRec", "toy", keys)
+    line = epochs_of(result)[-1]
+    assert line["peft_parameters"] > 0 and line["gradient_norm_t"] > 0
+    assert ("regularisation" in line["loss"]) == (peft == "adalora")
+    _, _, fresh = build(load_config("PTMRec", "toy", overrides=keys))
+    fresh.start_tuning(1)
+    fresh.tuner.handle.load(result.record.path / "adapter")
+    for modality in fresh.tuner.modalities:
+        assert not torch.equal(result.model.tables[modality], result.model.frozen[modality])
+        torch.testing.assert_close(fresh.tuner.table(modality), result.model.tables[modality])
+
+
+def test_the_trainer_s_steps_drive_adalora_s_schedule(toy_keys, monkeypatch):
+    ranks = []
+    after_step = AdaLoraHandle.after_step
+
+    def watched(handle: AdaLoraHandle) -> None:
+        after_step(handle)
+        ranks.append(sum(handle.ranks().values()))
+
+    monkeypatch.setattr(AdaLoraHandle, "after_step", watched)
+    keys = {**QUICK, "mode": "joint", "joint_epochs": 5, "pool_size": 12, "peft": "adalora", "stage2_patience": 99}
+    quick_start("PTMRec", "toy", {**toy_keys, **keys})
+    assert len(ranks) == 5 * 4 and ranks[0] == 4 * 12 and ranks[-1] == 4 * 8
+    assert ranks == sorted(ranks, reverse=True)
 
 
 @pytest.mark.parametrize("base", ["VBPR", "Content", "FREEDOM", "LATTICE"])
@@ -72,24 +103,26 @@ def test_the_best_state_comes_back_with_its_features_and_adapter(toy_keys, base)
     scoring.restore(checkpoint["state"])  # without the encoder
     assert torch.equal(scoring.full_sort_predict([users]), scores)
     _, _, fresh = build(config)
-    fresh.start_tuning()
+    fresh.start_tuning(1)
     fresh.restore(checkpoint["state"])
     assert torch.equal(fresh.full_sort_predict([users]), scores)
     # The adapter folder alone gives the same features, encoded anew.
-    tuner = Tuner(config, fresh.tuner.items, ["v", "t"])
+    tuner = Tuner(config, fresh.tuner.items, ["v", "t"], 1)
     tuner.handle.load(result.record.path / "adapter")
     for modality in "vt":
         torch.testing.assert_close(tuner.table(modality), model.tables[modality], atol=1e-6, rtol=1e-6)
         assert not torch.allclose(model.tables[modality], model.frozen[modality], atol=1e-4)
 
 
-def test_cached_activations_give_the_features_of_the_whole_encoder(toy_keys):
-    config = load_config("PTMRec", "toy", overrides=toy_keys)
+@pytest.mark.parametrize("peft", ["lora", "side", "none"])
+def test_cached_activations_give_the_features_of_the_whole_encoder(peft, toy_keys):
+    config = load_config("PTMRec", "toy", overrides={**toy_keys, "peft": peft})
     _, _, model = build(config)
-    model.start_tuning()
-    whole = Tuner(config.replaced(reuse_activations=False), model.tuner.items, ["v", "t"])
+    model.start_tuning(1)
+    whole = Tuner(config.replaced(reuse_activations=False), model.tuner.items, ["v", "t"], 1)
+    assert model.tuner.modalities == ([] if peft == "none" else ["v", "t"])
     ids = np.array([3, 0, 17])
-    for modality in "vt":
+    for modality in model.tuner.modalities:
         cached = model.tuner.transforms[modality](model.tuner._encode(modality, ids))
         torch.testing.assert_close(
             cached, whole.live(modality, torch.from_numpy(ids)), atol=2e-3, rtol=2e-3

@@ -1,0 +1,95 @@
+"""The handle of a variant of Hugging Face peft."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from peft import PeftModel, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import load_peft_weights
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from mmrec_host.errors import ConfigError
+
+from ..encoders.dual import DualEncoder
+from .base import Handle, shape_error
+
+
+class HFHandle(Handle):
+    """A variant that peft has put into the encoder's model.
+
+    Args:
+        wrapped: what peft made of the encoder's model.
+        frozen: module name -> its weight before; kept where the method's initialisation has changed it (PiSSA takes the
+            principal part out of it).
+
+    Attributes:
+        fixed_options: what the method's configuration must have from the start.
+    """
+
+    fixed_options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self, encoder: DualEncoder, cuts: dict[str, int], wrapped: PeftModel, frozen: dict[str, Tensor], config: Any
+    ) -> None:
+        super().__init__(encoder, cuts)
+        self.wrapped = wrapped
+        self.replaced = {name: w for name, w in frozen.items() if not w.equal(self._base(name).weight)}
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """The adapter's parameters, by peft's names."""
+        return {name: p for name, p in self.wrapped.named_parameters() if p.requires_grad}
+
+    def train(self, mode: bool) -> None:
+        """peft's layers and their dropout follow; the encoder itself stays in evaluation mode."""
+        for layer in self.wrapped.modules():
+            if isinstance(layer, BaseTunerLayer):
+                layer.training = mode
+                for name, module in layer.named_modules():
+                    if "dropout" in name and not name.startswith("base_layer"):
+                        module.train(mode)
+
+    def write(self, folder: Path) -> None:
+        """peft's adapter_config.json and adapter_model.safetensors."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft looks for a hub model behind the encoder, which there is none
+            self.wrapped.save_pretrained(str(folder), save_embedding_layers=False)
+
+    def read(self, folder: Path) -> None:
+        """peft's files; `ConfigError` if they cannot be read or are of another method or shape."""
+        try:
+            weights = load_peft_weights(str(folder), device="cpu")
+            outcome = set_peft_model_state_dict(self.wrapped, weights)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise ConfigError(f"{folder}: peft cannot read this adapter ({error}).") from error
+        except (RuntimeError, KeyError) as error:  # torch's size mismatch, of many lines
+            raise shape_error(folder, [str(error).strip().splitlines()[-1].strip()], []) from error
+        missing = [key for key in outcome.missing_keys if key in self.named_parameters()]
+        if missing or outcome.unexpected_keys:
+            raise shape_error(folder, missing, outcome.unexpected_keys)
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """peft's own switch, and the weights that the method has changed as they were."""
+        with self.wrapped.disable_adapter():
+            layers = {name: self._base(name) for name in self.replaced}
+            changed = {name: layer.weight.data for name, layer in layers.items()}
+            try:
+                for name, layer in layers.items():
+                    layer.weight.data = self.replaced[name]
+                yield
+            finally:
+                for name, layer in layers.items():
+                    layer.weight.data = changed[name]
+
+    def _base(self, name: str) -> nn.Module:
+        return self.wrapped.get_submodule(f"base_model.model.{name}.base_layer")
+
+    def merge(self) -> nn.Module:
+        """Fold the adapter into the encoder's weights; afterwards the handle has no parameters."""
+        return self.wrapped.merge_and_unload()
