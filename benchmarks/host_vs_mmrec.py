@@ -100,7 +100,7 @@ def main() -> None:
 def case(args: argparse.Namespace, folder: Path, label: str, host: str) -> dict[str, Any]:
     """What the process of a case is told."""
     spec = MODELS[label]
-    settings = {"settings": COMMON | spec["settings"], "ours": spec.get("ours", {}), "mmrec": {}}
+    settings = {"settings": COMMON | spec["settings"], "ours": spec.get("ours", {})}
     told = {
         "model": spec.get("model", label),
         "host": host,

@@ -16,6 +16,7 @@ from torch import nn
 
 from .config import Config, load_config
 from .data.dataset import Dataset, load_dataset
+from .data.features import Features
 from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
@@ -35,13 +36,13 @@ class Result:
 
     Attributes:
         valid, test: metric@k -> value, at the best epoch by the validation split.
-        model: in its best state, ready to score.
+        model: in its best state, ready to score; None for a run that had finished before and kept no model.
         record: the run's folder.
     """
 
     valid: dict[str, float]
     test: dict[str, float]
-    model: nn.Module
+    model: nn.Module | None
     record: RunRecord
 
 
@@ -84,15 +85,21 @@ def init_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def build(config: Config) -> tuple[Dataset, TrainLoader, nn.Module]:
-    """Dataset, training loader and freshly initialised model of a resolved configuration."""
+def build(
+    config: Config, dataset: Dataset | None = None, features: Features | None = None
+) -> tuple[Dataset, TrainLoader, nn.Module]:
+    """Dataset, training loader and freshly initialised model of a resolved configuration.
+
+    Args:
+        dataset, features: if they have been read already.
+    """
     keep_freed_memory()
     config["device"] = resolve_device(config)
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))
     init_seed(int(config["seed"]))
-    dataset = load_dataset(config)
-    loader = dataset.train_loader(config, dataset.features(config))
+    dataset = dataset or load_dataset(config)
+    loader = dataset.train_loader(config, features or dataset.features(config))
     init_seed(int(config["seed"]))  # the same initial weights, whether features were computed or read
     model = MODELS.get(config["model"])(config, loader).to(config["device"])
     return dataset, loader, model
@@ -105,11 +112,11 @@ def run(config: Config) -> Result:
     not run again.
     """
     started = time.perf_counter()
-    if (done := finished_before(config)) is not None:
-        _, _, model = build(config)
-        restore(model, done.best_state())
-        return Result(done.info["best"]["valid"], done.info["test"], model, done)
-    record = begin_record(Path(config["run_path"]), config)
+    root = Path(config["run_path"])
+    earlier = same_run(root, config) if config["resume"] else None
+    if earlier is not None and earlier.info["status"] == "finished":
+        return _finished_before(earlier, config)
+    record = reopen_or_create(earlier, root, config)
     try:
         dataset, loader, model = build(config)
         construct = time.perf_counter() - started
@@ -134,24 +141,25 @@ def run(config: Config) -> Result:
     return Result(outcome.best.valid.means, test.means, model, record)
 
 
-def begin_record(root: Path, config: Config) -> RunRecord:
-    """The record of a run or search that begins now; with the key `resume` the earlier one of the same settings."""
-    earlier = same_run(root, config) if config["resume"] else None
+def reopen_or_create(earlier: RunRecord | None, root: Path, config: Config) -> RunRecord:
+    """The record of a run or search: of an earlier one that goes on, or a new one."""
     if earlier is None:
         return RunRecord.create(root, config)
-    if earlier.info["status"] != "searched":
-        log.info("going on with %s", earlier.path)
-        earlier.reopen()
+    log.info("going on with %s", earlier.path)
+    earlier.reopen()
     return earlier
 
 
-def finished_before(config: Config) -> RunRecord | None:
-    """With the key `resume`, the finished run of the same settings and seed, if there is one."""
-    earlier = same_run(Path(config["run_path"]), config) if config["resume"] else None
-    if earlier is None or earlier.info["status"] != "finished":
-        return None
-    log.info("finished already: %s", earlier.path)
-    return earlier
+def _finished_before(record: RunRecord, config: Config) -> Result:
+    """The result of a finished run, if its data and features are still the same."""
+    log.info("finished already: %s", record.path)
+    dataset, loader, model = build(config)
+    record.check_same(protocol(config, dataset), loader.features.fingerprint)
+    (record.path / "resume.pt").unlink(missing_ok=True)  # of a process that was killed at its very end
+    state = record.best_state()
+    if state is not None:
+        restore(model, state)
+    return Result(record.info["best"]["valid"], record.info["test"], model if state is not None else None, record)
 
 
 def protocol(config: Config, dataset: Dataset) -> dict[str, Any]:

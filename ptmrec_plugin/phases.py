@@ -85,7 +85,12 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
     students: list[RidgeStudent] = []
 
     def begin(best: Best | None) -> None:
-        """Start from stage 1's best, or afresh; make teacher, student and tuner."""
+        """Start from stage 1's best, or afresh; make teacher, student and tuner.
+
+        Every part begins in the same random state, whatever came before it: an interrupted run that goes on here, with
+        its cache filled, must draw what an uninterrupted one drew.
+        """
+        init_seed(int(config["seed"]))
         if best is not None:
             restore(model, best.state)
             model.frozen_score = best.score
@@ -110,9 +115,10 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
             model.build_base(loader)
             if model.transfer is not None and not students:
                 model.transfer.student = model.base
-        init_seed(int(config["seed"]))  # the variant's first state must not depend on what came before
+        init_seed(int(config["seed"]))
         if mode.peft:
             model.start_tuning(epochs * len(batches))
+        init_seed(int(config["seed"]))
 
     def parameter_groups() -> list[dict[str, Any]]:
         rate = (

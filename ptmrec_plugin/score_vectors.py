@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from mmrec_host.evaluation.ranking import MEMORY_BLOCK, NotFinite
+
 log = logging.getLogger(__name__)
 
 RANK = 192  # most models score by the product of vectors of 64 or 128 dimensions
-BATCH = 4096  # users scored at once
 MISSING = 1e-4  # share of the scores' sum of squares that may be left out without a word
 
 
@@ -26,22 +27,28 @@ def score_vectors(
 
     Args:
         score: user ids int64 [b] -> scores [b, n_items].
-        name: of the recommender, for the log.
+        name: of the recommender, for messages.
+
+    Raises:
+        NotFinite: a score is NaN or infinite.
     """
     rank = min(RANK, n_users, n_items)
     generator = torch.Generator().manual_seed(0)
     probes = torch.randn(n_items, rank, generator=generator).to(device)
 
     def blocks() -> Iterator[tuple[Tensor, Tensor]]:
-        for users in torch.arange(n_users, device=device).split(BATCH):
-            yield users, score(users).float()
+        for users in torch.arange(n_users, device=device).split(max(1, MEMORY_BLOCK // (4 * n_items))):
+            scores = score(users).float()
+            if not scores.isfinite().all():
+                raise NotFinite(f"{name} gives scores that are not finite, so it can teach nothing: it has diverged.")
+            yield users, scores
 
     basis, _ = torch.linalg.qr(torch.cat([scores @ probes for _, scores in blocks()]))
     projected = torch.zeros(rank, n_items, device=device)
     squares = 0.0
     for users, scores in blocks():
         projected += basis[users].T @ scores
-        squares += scores.double().square().sum().item()
+        squares += torch.linalg.vector_norm(scores, dtype=torch.float64).item() ** 2
     left, values, right = torch.linalg.svd(projected, full_matrices=False)
     missing = 1 - values.double().square().sum().item() / max(squares, 1e-300)
     if missing > MISSING:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -46,7 +47,9 @@ def start(words: list[str], folder: Path, *flags: str) -> subprocess.Popen:
     """The command line in a process of its own; data, cache and runs of a run lie in its own folder."""
     places = [f"data_path={folder}/data", f"cache_path={folder}/cache", f"run_path={folder}/runs"]
     command = [sys.executable, str(ROOT / "main.py"), "-q", *words, *places, "checkpoint_interval=0", *flags]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # several would wait for each other beside other work
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=one_thread, **pipes)
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -74,6 +77,7 @@ def differences(a: Any, b: Any, at: str = "") -> list[str]:
     if isinstance(a, dict) and isinstance(b, dict):
         return [d for k in {**a, **b} for d in differences(a.get(k), b.get(k), f"{at}/{k}")]
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        a, b = (x.to_dense() if x.is_sparse else x for x in (a, b))
         return [] if torch.equal(a, b) else [at]
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return [] if np.array_equal(a, b) else [at]
@@ -86,12 +90,11 @@ def finish(process: subprocess.Popen) -> None:
         raise RuntimeError(f"{' '.join(process.args)}\n{errors}")
 
 
-def kill_and_resume(words: list[str], n_kills: int, seed: int = 0, after: str | None = None) -> tuple[int, list[str]]:
+def kill_and_resume(words: list[str], n_kills: int, seed: int = 0) -> tuple[int, list[str]]:
     """Kill until `n_kills` have struck, beginning a new run whenever one has ended.
 
     Args:
         words: of the command line.
-        after: a file of the run's folder; kills wait for it (None: they may strike from the first moment).
 
     Returns:
         Number of runs that ended, and where they differ from the uninterrupted one.
@@ -114,10 +117,8 @@ def kill_and_resume(words: list[str], n_kills: int, seed: int = 0, after: str | 
             while True:
                 process = start(words, folder, "--resume")
                 if n_struck < n_kills:
-                    while after and process.poll() is None and not list((folder / "runs").glob(f"*/*/{after}")):
-                        time.sleep(0.01)
                     try:
-                        process.wait(rng.uniform(0, duration if after is None else duration / 3))
+                        process.wait(rng.uniform(0, duration))
                     except subprocess.TimeoutExpired:
                         process.send_signal(signal.SIGKILL)
                         process.communicate()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ..errors import ConfigError
 from .model import register
 from .model_file import ModelFile
+
+log = logging.getLogger(__name__)
 
 _PARTS = (
     "src/main.py",
@@ -30,8 +33,11 @@ def mmrec_checkout(home: Path) -> Path:
 
 
 def load_checkout(home: Path) -> None:
-    """Make all models of the checkout at `home` known, without importing them."""
+    """Make all models of the checkout at `home` known, without importing them; unreadable files are warned of."""
     for path in sorted((mmrec_checkout(home) / "src" / "models").glob("*.py")):
-        file = ModelFile.read(path)
-        if file.is_mmrec and file.name:
-            register(file)
+        try:
+            file = ModelFile.read(path)
+            if file.is_mmrec and file.name:
+                register(file)
+        except ConfigError as error:
+            log.warning("left out: %s", error)

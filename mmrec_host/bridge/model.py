@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +11,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ..data.features import Features
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..models.base import MODELS
 from ..training.checkpoint import forked_random_states, random_states
 from ..training.phases import Phase, single_phase
@@ -49,6 +48,11 @@ class MMRecModel(nn.Module):
             log.warning(
                 "%s: has no YAML, here or in its checkout; keys that overall.yaml lacks read as None", self.file.path
             )
+        if config["cold_items"]:
+            raise ConfigError(
+                f"cold_items={config['cold_items']}: {self.file.name} is a model of MMRec's, whose free vectors of "
+                "cold items cannot be told from the trained ones, so that they would be ranked by chance. Leave it out."
+            )
         self.config, self.device, self._dataloader = config, config["device"], dataloader
         self._states = random_states()
         self.loader, self.inner = self._build(config, dataloader)
@@ -63,23 +67,22 @@ class MMRecModel(nn.Module):
                 f"{self.file.name} ({self.file.path}) also reads {', '.join(missing)}, which {folder} lacks. The file "
                 "must come from the model's authors or be made as they say."
             )
-        data_path = f"{data_folder(config, dataloader, folder)}/"  # MMRec puts the dataset's name right behind it
-        settings = config.replaced(**own_keys, model=self.file.name, data_path=data_path)
-        loader = MMRecLoader(settings, dataloader)
         built = self.file.load(self._cuda)
-        with self._world(), warnings.catch_warnings():
+        with data_folder(config, folder) as data_path, self._world(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", OF_OLD_CODE, UserWarning)
+            settings = config.replaced(**own_keys, model=self.file.name, data_path=data_path)
+            loader = MMRecLoader(settings, dataloader)
             return loader, built(settings, loader)
 
     def rebuild_from_features(self) -> None:
         """Take over what a twin, constructed on the current features, derives from them: item graphs.
 
-        The twin draws what this model drew, and leaves its files in a folder that is gone afterwards.
+        The twin draws what this model drew.
         """
         loader = copy.copy(self._dataloader)
         loader.features = Features(self.v_feat, self.t_feat, "rebuilt")
-        with tempfile.TemporaryDirectory() as place, forked_random_states(self._states):
-            _, twin = self._build(self.config.replaced(cache_path=place), loader)
+        with forked_random_states(self._states):
+            _, twin = self._build(self.config, loader)
         self._plain.adopt(twin.to(self.device))
 
     @property

@@ -43,8 +43,8 @@ class ModelFile:
             ConfigError: it cannot be read, or is no Python.
         """
         try:
-            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError, SyntaxError, ValueError) as error:
+            tree = ast.parse(path.read_bytes(), str(path))  # heeds its coding line
+        except (OSError, SyntaxError, ValueError) as error:
             raise ConfigError(f"{path}: cannot be read as Python: {error}.") from error
         classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
         imports: dict[str, list[str]] = {}
@@ -62,7 +62,7 @@ class ModelFile:
     @property
     def is_mmrec(self) -> bool:
         """Whether it is written for MMRec, not for this host's registries."""
-        return any(name.startswith(("common.", "models.common.")) or name == "utils.utils" for name in self.imports)
+        return any(name.startswith(("common.", "models.")) or name == "utils.utils" for name in self.imports)
 
     @cached_property
     def yaml(self) -> Path | None:

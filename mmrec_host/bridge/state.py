@@ -63,7 +63,7 @@ class PlainState:
             self.first[key] = (other, _version(other))
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Bring a snapshot back; what it does not hold is as at construction."""
+        """Bring a snapshot back; what it does not hold is what stood there at construction (as it is by now)."""
         modules = dict(self.model.named_modules())
         for (path, name), (value, _) in self.first.items():
             if path in modules and name in vars(modules[path]):

@@ -46,7 +46,7 @@ class TableCommand:
         runs = find_runs(args.runs, args.dataset)
         tables = results_table(runs, args.metrics)
         if not tables:
-            known = sorted(path.name for path in args.runs.glob("*") if path.is_dir())
+            known = sorted(path.name for path in args.runs.glob("*") if path.is_dir() and path.name != "searches")
             raise DataError(
                 f"no finished run on {args.dataset!r} among {len(runs)} runs under {args.runs}. Datasets with runs "
                 f"there: {', '.join(known) or 'none'}. Run a model first, or name another folder with --runs."

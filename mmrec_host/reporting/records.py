@@ -17,11 +17,12 @@ import contextlib
 import json
 import logging
 import math
+import os
 import pickle
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-STATUSES = ("running", "finished", "searched", "failed")
+DONE = ("finished", "searched")
+STATUSES = ("running", "failed", *DONE)
+
+
+class RunLog(logging.FileHandler):
+    """log.txt; what a full disk refuses has also been said on stderr."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Leave the line out."""
 
 
 class RunRecord:
@@ -85,37 +94,54 @@ class RunRecord:
                 "notes": [],
             },
         )
-        record._open()
-        write_whole(path / "config.yaml", lambda file: file.write(config.to_yaml().encode()))
-        record._write_info()
+        with record._opened():
+            write_whole(path / "config.yaml", lambda file: file.write(config.to_yaml().encode()))
+            record._write_info()
         return record
 
     def reopen(self) -> None:
         """Go on with this interrupted run in its folder.
 
         Raises:
-            DataError: another process is still at it.
+            DataError: another process is still at it, or has finished it meanwhile.
         """
-        self._open()
-        for litter in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
-            litter.unlink()
-        for file in self.path.glob("*.jsonl"):  # without half a line at the end, to which the next would be joined
-            text = "".join(json.dumps(line) + "\n" for line in self.lines(file.name)).encode()
-            write_whole(file, lambda out, text=text: out.write(text))
-        self.info.pop("error", None)
-        self.info["status"] = "running"
-        self._write_info()
+        with self._opened():
+            self.info = RunRecord.load(self.path).info
+            if self.info["status"] in DONE:
+                raise DataError(f"{self.path}: another process has finished this run. Start again.")
+            for litter in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
+                litter.unlink()
+            for file in self.path.glob("*.jsonl"):  # without half a line, to which the next would be joined
+                text = "".join(json.dumps(line) + "\n" for line in self.lines(file.name)).encode()
+                write_whole(file, lambda out, text=text: out.write(text))
+            self.info.pop("error", None)
+            self.info["status"] = "running"
+            self._write_info()
 
-    def _open(self) -> None:
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Lock the folder and begin to log there; both end with the run, or if what is done inside fails."""
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise DataError(
                 f"{self.path}: another process is still running this. Wait for it or stop it, then start again."
             ) from None
-        self._log_file = logging.FileHandler(self.path / "log.txt", encoding="utf-8", delay=True)
+        self._log_file = RunLog(self.path / "log.txt", encoding="utf-8", delay=True)
         self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._log_file)
+        try:
+            yield
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        if self._log_file is not None:
+            logging.getLogger().removeHandler(self._log_file)
+            self._log_file.close()
+            self._log_file = None
+        self._lock.release()  # the file stays: a name that others may hold is not taken away
 
     @classmethod
     def load(cls, folder: Path) -> RunRecord:
@@ -160,13 +186,7 @@ class RunRecord:
         Raises:
             DataError: the data or the features have changed since the run was begun.
         """
-        now = {"protocol": plain(protocol), "features": features}
-        changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
-        if changed:
-            raise DataError(
-                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or leave "
-                "--resume out for a run of its own."
-            )
+        self.check_same(protocol, features)
         here = environment()
         then = self.info.get("environment", here)
         if differing := [
@@ -174,12 +194,23 @@ class RunRecord:
         ]:
             log.warning("resumed elsewhere (%s): the result may differ in the last digits", "; ".join(differing))
         self.info |= {
-            **now,
+            "protocol": plain(protocol),
+            "features": features,
             "valid_metric": config["valid_metric"].lower(),
             "parameters": count_parameters(model) if model is not None else {},
             "environment": here,
         }
         self._write_info()
+
+    def check_same(self, protocol: Mapping[str, Any], features: str) -> None:
+        """Raise `DataError` if this run, once begun, was on other data or features."""
+        now = {"protocol": plain(protocol), "features": features}
+        changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
+        if changed:
+            raise DataError(
+                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or leave "
+                "--resume out for a run of its own."
+            )
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint of this run must agree in."""
@@ -195,11 +226,15 @@ class RunRecord:
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
         """Add a line of JSON to one of the folder's files; on a full disk it is lost, with a warning."""
+        path = self.path / name
+        whole = path.stat().st_size if path.exists() else 0
         try:
-            with (self.path / name).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(plain(line)) + "\n")
+            with path.open("ab") as file:
+                file.write((json.dumps(plain(line)) + "\n").encode())
         except OSError as error:
-            log.warning("%s: a line could not be written (%s)", self.path / name, error)
+            log.warning("%s: a line could not be written (%s)", path, error)
+            if path.exists():
+                os.truncate(path, whole)  # half a line would swallow the next one
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         """The lines of JSON in one of the folder's files; one that was cut off in writing is left out."""
@@ -246,6 +281,10 @@ class RunRecord:
             columns=dict(columns),
             notes=[*self.info["notes"], *outcome.notes],
         )
+        try:
+            draw_curve(self)
+        except OSError as error:
+            log.warning("%s: the learning curve could not be written (%s)", self.path, error)
 
     def finish_search(self, combinations: list[dict[str, Any]]) -> None:
         """Write the combinations of a grid search, best first."""
@@ -259,28 +298,23 @@ class RunRecord:
         self.info |= {"status": status, **info, **peak_memory()}
         try:
             self._write_info()
-            if status == "finished":
-                draw_curve(self)
         finally:
-            if self._log_file is not None:
-                logging.getLogger().removeHandler(self._log_file)
-                self._log_file.close()
-                self._log_file = None
-            self._lock.release()
-            (self.path / ".lock").unlink(missing_ok=True)
+            self._close()
 
     def save_model(self, state: Mapping[str, Tensor], model: nn.Module) -> None:
         """Write checkpoint.pt: the name of the model's class, and the state; readable with `weights_only=True`."""
         checkpoint = {"model": type(model).__name__, "state": {name: tensor.cpu() for name, tensor in state.items()}}
         write_whole(self.path / "checkpoint.pt", lambda file: torch.save(checkpoint, file))
 
-    def best_state(self) -> dict[str, Tensor]:
-        """The state in checkpoint.pt; `DataError` if it was not saved or cannot be read."""
+    def best_state(self) -> dict[str, Tensor] | None:
+        """The state in checkpoint.pt, None if it was not saved; `DataError` if it cannot be read."""
         file = self.path / "checkpoint.pt"
+        if not file.exists():
+            return None
         try:
             return torch.load(file, weights_only=True, map_location="cpu")["state"]
         except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            raise DataError(f"{file}: cannot be read ({error}); runs with save_model=false keep no model.") from error
+            raise DataError(f"{file}: cannot be read ({error}). Leave resume out to train it anew.") from error
 
     def _write_info(self) -> None:
         self.info = plain(self.info)  # the same here as when it is loaded
@@ -307,7 +341,7 @@ def same_run(root: Path, config: Config) -> RunRecord | None:
         for run in find_runs(root, config["dataset"])
         if (run.info["label"], run.info.get("settings_sha"), run.info["seed"]) == wanted
     ]
-    done = [run for run in same if run.info["status"] in ("finished", "searched")]
+    done = [run for run in same if run.info["status"] in DONE]
     return (done or same or [None])[-1]
 
 

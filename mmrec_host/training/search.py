@@ -12,8 +12,8 @@ from tqdm import tqdm
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..errors import ConfigError
-from ..quick_start import begin_record, build, protocol, resolve_device
-from ..reporting.records import RunRecord
+from ..quick_start import build, protocol, reopen_or_create, resolve_device
+from ..reporting.records import RunRecord, same_run
 from ..yaml_values import flow
 from .checkpoint import Checkpoint
 from .phases import phases_of
@@ -43,9 +43,18 @@ def grid_search(config: Config) -> str:
         raise ConfigError(
             f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
         )
-    record = begin_record(Path(config["run_path"]) / "searches", config.replaced(search=grid))
-    if record.info["status"] != "searched":
+    config["device"] = resolve_device(config)
+    settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
+    earlier = same_run(root, settings) if config["resume"] else None
+    record = earlier
+    dataset = load_dataset(config)
+    data = protocol(config, dataset), dataset.features(config).fingerprint
+    if earlier is not None and earlier.info["status"] == "searched":
+        earlier.check_same(*data)
+    else:
+        record = reopen_or_create(earlier, root, settings)
         try:
+            record.begin(settings, *data)
             record.finish_search(sorted(_search(config, grid, record), key=_rank))
         except BaseException as error:
             record.fail(error)
@@ -55,10 +64,7 @@ def grid_search(config: Config) -> str:
 
 
 def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
-    config["device"] = resolve_device(config)
-    dataset = load_dataset(config)
-    record.begin(config, protocol(config, dataset), dataset.features(config).fingerprint)
-    tried = record.lines("combinations.jsonl")
+    tried = {line["number"]: line for line in record.lines("combinations.jsonl")}
     todo = combinations(grid)
     bar = tqdm(
         total=len(todo),
@@ -68,15 +74,16 @@ def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> li
         disable=None if config["progress"] else True,
     )
     with bar:
-        for number, values in list(enumerate(todo, start=1))[len(tried) :]:
+        for number, values in enumerate(todo, start=1):
             file = record.path / f"resume-{number}.pt"
             checkpoint = Checkpoint(file, record.identity(), config["checkpoint_interval"])
-            tried.append({"number": number, "values": values, **_try(config.replaced(**values), checkpoint)})
-            record.append("combinations.jsonl", tried[-1])
+            if number not in tried:
+                tried[number] = {"number": number, "values": values, **_try(config.replaced(**values), checkpoint)}
+                record.append("combinations.jsonl", tried[number])
+                log.info("%s %d/%d: %s", config["model"], number, len(todo), _line(tried[number]))
+                bar.update()
             checkpoint.remove()
-            log.info("%s %d/%d: %s", config["model"], number, len(todo), _line(tried[-1]))
-            bar.update()
-    return tried
+    return [tried[number] for number in sorted(tried)]
 
 
 def _try(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:

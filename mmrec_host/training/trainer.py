@@ -18,6 +18,7 @@ from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..reporting.environment import peak_memory
+from .allocator import release_freed_memory
 from .checkpoint import Checkpoint, random_states, set_random_states
 from .optimizers import build_optimizer, build_scheduler
 from .phases import Phase, restore, snapshot
@@ -151,6 +152,7 @@ class Trainer:
         """Mean loss parts of one epoch, or None when a loss was not finite: then nothing of that batch is learned."""
         epoch = self.progress.epoch
         started = time.perf_counter()
+        release_freed_memory()
         self.model.pre_epoch_processing()
         self.model.train()
         sums: dict[str, Tensor] = {}

@@ -29,6 +29,7 @@ hyper_parameters: []
 # PTMRec's own keys. Any other of its keys may be added; its `epochs` is called stage1_epochs here.
 base: mmrec:VBPR          # recommender that is trained on the encoder's features: this checkout's by mmrec:NAME, or
                           # PTMRec's own VBPR, Content, FREEDOM or LATTICE
+reg_weight: 0.01          # the base's: MMRec's own grids begin with a value under which some barely learn
 mode: two_stage           # two_stage | frozen | frozen_continued | frozen_kt | joint | joint_kt
 encoder: vit-b-32         # see `ptmrec list encoders`
 peft: lora                # see `ptmrec list peft`

@@ -17,7 +17,9 @@ from mmrec_host.bridge.model_file import ModelFile
 from mmrec_host.bridge.world import ROOTS
 from mmrec_host.cli import main
 from mmrec_host.config import find_yaml, load_config
+from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.evaluation.evaluator import evaluate
 from mmrec_host.models.base import MODELS
 from mmrec_host.plugins import load_plugin
 from mmrec_host.quick_start import quick_start
@@ -49,6 +51,7 @@ class Everything(GeneralRecommender):
         graph._update(dict(zip(zip(matrix.row, matrix.col), [1] * matrix.nnz)))
         self.degrees = torch.FloatTensor(graph.sum(axis=0)).cuda()
         path = os.path.join(os.path.abspath(config['data_path'] + config['dataset']), 'graph_%d.pt' % config['knn_k'])
+        self.found = sorted(os.listdir(os.path.dirname(path)))
         self.was_there = os.path.exists(path)
         if self.was_there:
             self.item_graph = torch.load(path)
@@ -178,23 +181,19 @@ def test_a_snapshot_brings_back_scores_and_the_next_step_exactly(source, tmp_pat
     assert model.inner.n_batches == 0 and model.inner.build is True
 
 
-def test_item_graphs_are_apart_for_other_features_and_shared_for_the_same(source, tmp_path):
+def test_item_graphs_are_nobody_else_s_and_nothing_is_left_of_them(source, tmp_path):
     load_plugin(source / "models" / "everything.py")
     (tmp_path / "data" / "toy").mkdir(parents=True)
     for name in ("graph_5.pt", "image_feat.npy"):  # of other features
         (tmp_path / "data" / "toy" / name).write_bytes(b"others'")
     (tmp_path / "data" / "toy" / "more.txt").write_text("linked")
-    first, again = bridged("Everything", tmp_path), bridged("Everything", tmp_path)
-    assert (first.inner.was_there, again.inner.was_there) == (False, True)
-    assert torch.equal(first.inner.item_graph.to_dense(), again.inner.item_graph.to_dense())
-    changed = toy_features(seed=1)
-    other = bridged("Everything", tmp_path, type(changed)(changed.v, changed.t, fingerprint="other"))
-    assert not other.inner.was_there
-    assert not bridged("Everything", tmp_path, type(changed)(v=changed.v, fingerprint="other")).inner.was_there
-    folders = [Path(m.loader.config["data_path"]) / "toy" for m in (first, other)]
-    assert folders[0] != folders[1] and all((f / "more.txt").read_text() == "linked" for f in folders)
-    assert not any((f / "image_feat.npy").exists() for f in folders)
+    features = toy_features(seed=1)
+    first, other = bridged("Everything", tmp_path), bridged("Everything", tmp_path, features)
+    assert not first.inner.was_there and not other.inner.was_there
+    assert not torch.equal(first.inner.item_graph.to_dense(), other.inner.item_graph.to_dense())
+    assert first.inner.found == ["more.txt"]  # links to the dataset's files, but not to others' graphs and features
     assert (tmp_path / "data" / "toy" / "graph_5.pt").read_bytes() == b"others'"
+    assert not list((tmp_path / "cache").rglob("*.pt"))
 
 
 def test_training_the_features_leaves_the_loader_s_alone(source, tmp_path):
@@ -254,9 +253,26 @@ def test_a_run_from_the_command_line(source, toy_keys, capsys, tmp_path, monkeyp
 
 def test_the_returned_model_scores_as_it_did_at_the_best_epoch(source, toy_keys):
     load_plugin(source / "models" / "everything.py")
-    results = [quick_start("mmrec:Everything", "toy", toy_keys) for _ in range(2)]
-    assert results[0].test == results[1].test
-    assert torch.load(results[0].record.path / "checkpoint.pt", weights_only=True)
+    result = quick_start("mmrec:Everything", "toy", {**toy_keys, "epochs": 6, "learning_rate": 0.3})
+    assert result.record.info["best"]["epoch"] < 6  # what the last batch left in attributes is another epoch's
+    config = load_config("mmrec:Everything", "toy", overrides=toy_keys)
+    config["device"] = torch.device("cpu")
+    assert evaluate(result.model, load_dataset(config).splits.valid, config).means == result.valid
+    assert torch.load(result.record.path / "checkpoint.pt", weights_only=True)
+
+
+def test_cold_items_are_refused(source, tmp_path):
+    load_plugin(source / "models" / "everything.py")
+    with pytest.raises(ConfigError, match="cold_items"):
+        bridged("Everything", tmp_path, cold_items=0.2)
+
+
+def test_files_that_only_extend_another_model_and_files_in_other_codings_are_read(source, tmp_path):
+    text = "# -*- coding: gbk -*-\nfrom models.pairs import Pairs\n\nclass Mine(Pairs):\n    note = '\u591a'\n"
+    (source / "models" / "mine.py").write_bytes(text.encode("gbk"))
+    (source / "configs" / "model" / "Mine.yaml").write_text("is_multimodal_model: False\nuse_neg_sampling: False\n")
+    load_plugin(source / "models")
+    assert bridged("Mine", tmp_path).inner.note == "\u591a"
 
 
 def test_a_name_that_the_host_has_is_reached_by_its_prefix_only(source):

@@ -91,7 +91,7 @@ def test_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path, mon
     with pytest.raises(DataError, match="no space.*Free space"):
         record.save_per_user(evaluation("valid", VALUES), evaluation("test", VALUES))
     assert (record.path / "per_user.npz").read_bytes() == before
-    assert not list(record.path.glob("*.tmp")) and not list(record.path.glob(".*"))
+    assert not list(record.path.glob("*.tmp")) and [p.name for p in record.path.glob(".*")] == [".lock"]
 
 
 def test_record_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ def keys(toy_keys):
 
 def run_whole_and_interrupted(model, keys, tmp_path, monkeypatch, n_epochs):
     """The folders of an uninterrupted run, and of one that was interrupted after `n_epochs` and resumed."""
-    whole, broken = ({**keys, "run_path": str(tmp_path / name / "runs")} for name in ("whole", "broken"))
+    names = ("whole", "broken")
+    places = ({f"{kind}_path": str(tmp_path / name / f"{kind}s") for kind in ("run", "cache")} for name in names)
+    whole, broken = ({**keys, **place} for place in places)  # both begin with an empty cache
     quick_start(model, "toy", whole)
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         interrupt_after(patch, n_epochs)
@@ -47,6 +49,7 @@ def run_whole_and_interrupted(model, keys, tmp_path, monkeypatch, n_epochs):
         ("PTMRec", {"stage2_epochs": 4}, 8),
         ("PTMRec", {"stage2_epochs": 5, "base": "LATTICE", "stage2_eval_step": 2, "kt_weight": 1.0}, 9),
         ("PTMRec", {"mode": "joint_kt", "joint_epochs": 4}, 8),
+        ("PTMRec", {"stage2_epochs": 4, "base": "FREEDOM"}, 8),  # draws in stage 2
         ("PTMRec", {"stage2_epochs": 4, "peft": "adalora", "pool_size": 16}, 8),
         ("PTMRec", {"stage2_epochs": 3, "peft": "side"}, 8),
     ],
@@ -55,7 +58,7 @@ def test_a_resumed_run_ends_bit_equal(model, changes, n_epochs, keys, tmp_path, 
     whole, broken, result = run_whole_and_interrupted(model, {**keys, **changes}, tmp_path, monkeypatch, n_epochs)
     assert outcome(whole) and not differences(outcome(whole), outcome(broken))
     assert len(find_runs(tmp_path / "broken" / "runs", "toy")) == 1
-    assert not list(result.record.path.glob("resume*")) and not list(result.record.path.glob(".*"))
+    assert not list(result.record.path.glob("resume*")) and not list(result.record.path.glob(".*.tmp"))
 
 
 def test_a_finished_run_is_not_run_again_and_its_model_scores_as_before(keys, monkeypatch):
@@ -150,14 +153,38 @@ def test_data_that_changed_meanwhile_are_refused(keys, monkeypatch):
         quick_start("BPR", "toy", keys)
 
 
+def test_results_of_other_data_are_not_passed_off_as_this_runs(keys):
+    quick_start("BPR", "toy", keys)
+    config = load_config("BPR", "toy", overrides=keys)
+    grid_search(config)
+    inter = Path(keys["data_path"]) / "toy" / "toy.inter"
+    inter.write_text(inter.read_text() + "40\t0\t5.0\t0\t0\n")
+    with pytest.raises(DataError, match="other data"):
+        quick_start("BPR", "toy", keys)
+    with pytest.raises(DataError, match="other data"):
+        grid_search(config)
+
+
 def test_a_run_that_is_still_running_is_left_alone(keys, monkeypatch):
     record = interrupted_record(keys, monkeypatch)
-    (record.path / "run.json").write_text(json.dumps({**record.info, "status": "running"}))
-    record._open()
-    with pytest.raises(DataError, match="another process"):
+    with record._opened(), pytest.raises(DataError, match="another process is still"):
         quick_start("BPR", "toy", keys)
-    record.fail(Interrupted())
+    record._close()
+    stale = RunRecord.load(record.path)
     assert quick_start("BPR", "toy", keys).record.path == record.path
+    with pytest.raises(DataError, match="has finished"):  # between the look at the folder and the lock
+        stale.reopen()
+    assert RunRecord.load(record.path).info["status"] == "finished"
+
+
+def test_a_line_that_the_disk_refused_costs_one_combination(keys):
+    config = load_config("BPR", "toy", overrides=keys)
+    whole = grid_search(config)
+    record = find_runs(Path(keys["run_path"]) / "searches", "toy")[0]
+    lines = (record.path / "combinations.jsonl").read_text().splitlines(keepends=True)
+    (record.path / "combinations.jsonl").write_text("".join([lines[0], *lines[2:]]))
+    (record.path / "run.json").write_text(json.dumps({**record.info, "status": "running"}))
+    assert _scores(grid_search(config)) == _scores(whole)
 
 
 def test_a_full_disk_costs_the_checkpoint_but_not_the_run(keys, tmp_path, monkeypatch, caplog):
@@ -193,7 +220,7 @@ def test_a_half_written_temporary_file_and_half_a_line_are_cleared_away(keys, mo
     again = quick_start("BPR", "toy", keys).record
     assert [line["epoch"] for line in again.epochs()] == [1, 2, 3, 4, 5, 6]
     assert len((again.path / "epochs.jsonl").read_text().splitlines()) == 6
-    assert not list(again.path.glob(".*"))
+    assert not list(again.path.glob(".*.tmp"))
 
 
 def test_the_file_before_survives_a_write_that_fails(tmp_path):

@@ -115,7 +115,9 @@ def test_a_base_that_learns_without_negatives_gets_pairs(keys):
 
 def test_an_interrupted_run_ends_bit_equal(keys, tmp_path, monkeypatch):
     keys |= {"checkpoint_interval": 0, "resume": True, "kt_weight": 1.0}
-    whole, broken = ({**keys, "run_path": str(tmp_path / name / "runs")} for name in ("whole", "broken"))
+    names = ("whole", "broken")
+    places = ({f"{kind}_path": str(tmp_path / name / f"{kind}s") for kind in ("run", "cache")} for name in names)
+    whole, broken = ({**keys, **place} for place in places)  # both begin with an empty cache
     quick_start("PTMRec", "toy", whole)
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         interrupt_after(patch, 5)

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def test_scores_of_low_rank_come_back(monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 32)
+    monkeypatch.setattr(module, "MEMORY_BLOCK", 32 * 4 * 70)
     generator = torch.Generator().manual_seed(1)
     users, items = torch.randn(100, 12, generator=generator), torch.randn(70, 12, generator=generator)
     u, v = score_vectors(lambda ids: users[ids] @ items.T, 100, 70, CPU, "X")
