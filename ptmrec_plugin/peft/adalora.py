@@ -33,7 +33,7 @@ class AdaLoraHandle(HFHandle):
         self, encoder: DualEncoder, cuts: dict[str, int], wrapped: PeftModel, frozen: dict[str, Tensor], config: Any
     ) -> None:
         super().__init__(encoder, cuts, wrapped, frozen, config)
-        self.warmup, self.final = float(config["warmup_share"]), float(config["final_share"])
+        self.warmup, self.final = float(config["warmup_share"] or 0), float(config["final_share"] or 0)
         if self.warmup + self.final >= 1:
             raise ConfigError(
                 f"warmup_share={self.warmup}, final_share={self.final}: together they must be less than 1, so that "

@@ -168,7 +168,8 @@ def handle_of(variant: str, encoder: str = "tiny", modalities=("v", "t"), **keys
         ("adalora", "tiny", {"peft_target_r": 12}, "less than peft_init_r=12"),
         ("adalora", "tiny", {"warmup_share": 0.8}, "less than 1"),
         ("ia3", "tiny", {"peft_r": 8}, "unknown key 'peft_r'"),
-        ("hf", "tiny", {"peft_method": "PREFIX_TUNING"}, "does not take these options"),
+        ("hf", "tiny", {"peft_method": "PREFIX_TUNING"}, "PREFIX_TUNING.*peft=prompt"),
+        ("hf", "tiny", {"peft_method": "POLY"}, "single layers"),
     ],
 )
 def test_variants_say_what_does_not_fit_and_what_does(variant, encoder, keys, message):
