@@ -27,7 +27,7 @@ class AdaLoraHandle(HFHandle):
         ConfigError: the two shares leave no steps between them, or `peft_target_r` is not below `peft_init_r`.
     """
 
-    fixed_options: ClassVar[dict[str, Any]] = {"total_step": 1}  # until `begin` says how many there are
+    fixed_options: ClassVar[dict[str, Any]] = {"total_step": 2}  # until `begin` says how many there are
 
     def __init__(
         self, encoder: DualEncoder, cuts: dict[str, int], wrapped: PeftModel, frozen: dict[str, Tensor], config: Any
@@ -50,7 +50,7 @@ class AdaLoraHandle(HFHandle):
 
     def begin(self, n_steps: int) -> None:
         """Lay the schedule over the steps."""
-        self.settings.total_step = n_steps
+        self.settings.total_step = max(n_steps, 2)  # peft cuts ranks at the last step by importances from before it
         self.settings.tinit = int(self.warmup * n_steps)
         self.settings.tfinal = int(self.final * n_steps)
 

@@ -229,6 +229,14 @@ def test_adalora_s_ranks_shrink_to_the_target_and_the_adapter_loads_with_peft_al
     torch.testing.assert_close(features(plain), features(handle.encoder))
 
 
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_adalora_survives_a_phase_of_few_steps(n_steps):
+    handle = handle_of("adalora")
+    handle.begin(n_steps)
+    train_steps(handle, new_optimizer(handle), n_steps)
+    assert handle.step == n_steps and sum(handle.ranks().values()) >= 4 * 8
+
+
 def test_adalora_learns_to_be_orthogonal():
     handle = handle_of("adalora")
     handle.begin(40)
