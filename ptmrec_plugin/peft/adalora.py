@@ -27,13 +27,13 @@ class AdaLoraHandle(HFHandle):
         ConfigError: the two shares leave no steps between them, or `peft_target_r` is not below `peft_init_r`.
     """
 
-    fixed_options: ClassVar[dict[str, Any]] = {"total_step": 1}  # until `begin` says how many there are
+    fixed_options: ClassVar[dict[str, Any]] = {"total_step": 2}  # until `begin` says how many there are
 
     def __init__(
         self, encoder: DualEncoder, cuts: dict[str, int], wrapped: PeftModel, frozen: dict[str, Tensor], config: Any
     ) -> None:
         super().__init__(encoder, cuts, wrapped, frozen, config)
-        self.warmup, self.final = float(config["warmup_share"]), float(config["final_share"])
+        self.warmup, self.final = float(config["warmup_share"] or 0), float(config["final_share"] or 0)
         if self.warmup + self.final >= 1:
             raise ConfigError(
                 f"warmup_share={self.warmup}, final_share={self.final}: together they must be less than 1, so that "
@@ -50,7 +50,7 @@ class AdaLoraHandle(HFHandle):
 
     def begin(self, n_steps: int) -> None:
         """Lay the schedule over the steps."""
-        self.settings.total_step = n_steps
+        self.settings.total_step = max(n_steps, 2)  # peft cuts ranks at the last step by importances from before it
         self.settings.tinit = int(self.warmup * n_steps)
         self.settings.tfinal = int(self.final * n_steps)
 

@@ -19,6 +19,7 @@ from .hf_handle import HFHandle
 
 PREFIX = "peft_"  # `peft_r: 8` in a YAML is the option `r` of peft's configuration class
 HANDLES = {"ADALORA": AdaLoraHandle}
+OTHER_INPUTS = {"POLY", "TRAINABLE_TOKENS"}  # they need task ids, or adapt embeddings
 
 
 @PEFT.register("hf")
@@ -77,6 +78,11 @@ def _feed_forward(encoder: DualEncoder, names: list[str]) -> list[str]:
 def _peft_config(method: str, options: dict[str, Any], names: list[str], feed_forward: list[str]) -> Any:
     cls = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[method]]
     known = {field.name for field in fields(cls)}
+    if "target_modules" not in known or method in OTHER_INPUTS:
+        raise ConfigError(
+            f"peft_method={method}: does not adapt single layers of an encoder. This project's own peft=prompt, vpt, "
+            "coop, prefix and adapter do what peft's prompt methods do for language models."
+        )
     if "feedforward_modules" in known:
         options = {"feedforward_modules": feed_forward, **options}
     pattern = "|".join(re.escape(name) for name in names)

@@ -168,7 +168,8 @@ def handle_of(variant: str, encoder: str = "tiny", modalities=("v", "t"), **keys
         ("adalora", "tiny", {"peft_target_r": 12}, "less than peft_init_r=12"),
         ("adalora", "tiny", {"warmup_share": 0.8}, "less than 1"),
         ("ia3", "tiny", {"peft_r": 8}, "unknown key 'peft_r'"),
-        ("hf", "tiny", {"peft_method": "PREFIX_TUNING"}, "does not take these options"),
+        ("hf", "tiny", {"peft_method": "PREFIX_TUNING"}, "PREFIX_TUNING.*peft=prompt"),
+        ("hf", "tiny", {"peft_method": "POLY"}, "single layers"),
     ],
 )
 def test_variants_say_what_does_not_fit_and_what_does(variant, encoder, keys, message):
@@ -226,6 +227,14 @@ def test_adalora_s_ranks_shrink_to_the_target_and_the_adapter_loads_with_peft_al
     plain = build_encoder(config())
     PeftModel.from_pretrained(plain.model, str(tmp_path)).eval()
     torch.testing.assert_close(features(plain), features(handle.encoder))
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_adalora_survives_a_phase_of_few_steps(n_steps):
+    handle = handle_of("adalora")
+    handle.begin(n_steps)
+    train_steps(handle, new_optimizer(handle), n_steps)
+    assert handle.step == n_steps and sum(handle.ranks().values()) >= 4 * 8
 
 
 def test_adalora_learns_to_be_orthogonal():
