@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
         start_logging(args)
         return args.handler.run(args)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print("interrupted; the same command with --resume goes on with a run or a search", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
