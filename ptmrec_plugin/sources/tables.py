@@ -15,6 +15,7 @@ from .faults import Faults
 from .text_lines import read_lines
 
 DELIMITED, JSON_LINES, PARQUET = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
+BROKEN = "broken row (skipped)"
 Row = dict[str, Any]
 
 
@@ -55,18 +56,20 @@ def _delimited(path: Path, faults: Faults) -> Iterator[tuple[str, Row]]:
         )
     reader = csv.reader(lines, delimiter=delimiter)
     while True:
-        where = f"{path.name}, line {reader.line_num + 2}"
+        before = reader.line_num  # of the lines after the header; a stray quote may swallow many
+        where = f"{path.name}, line {before + 2}"
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            faults.add("broken row (skipped)", f"{where}: {error}")
+            faults.add(BROKEN, f"{where}: {error}", reader.line_num - before)
             continue
         if len(cells) == len(header):
             yield where, dict(zip(header, cells))
         elif any(cell.strip() for cell in cells):
-            faults.add("broken row (skipped)", f"{where}: {len(cells)} instead of {len(header)} cells: {cells}")
+            found = f"{where}: {len(cells)} instead of {len(header)} cells: {cells}"
+            faults.add(BROKEN, found, reader.line_num - before)
 
 
 def _json_lines(path: Path, faults: Faults) -> Iterator[tuple[str, Row]]:
@@ -81,7 +84,7 @@ def _json_lines(path: Path, faults: Faults) -> Iterator[tuple[str, Row]]:
         if isinstance(row, dict):
             yield where, row
         else:
-            faults.add("broken row (skipped)", f"{where}: {line}")
+            faults.add(BROKEN, f"{where}: {line}")
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Row]]:

@@ -6,7 +6,6 @@ import gzip
 import os
 
 import pytest
-from faulty_server import FaultyServer
 
 from mmrec_host.errors import ConfigError, DataError
 from ptmrec_plugin.sources import download
@@ -15,13 +14,10 @@ from ptmrec_plugin.sources.download import fetched
 DATA = gzip.compress(os.urandom(3_000_000))
 
 
-@pytest.fixture
-def server(monkeypatch):
+@pytest.fixture(autouse=True)
+def reviews(server, monkeypatch):
     monkeypatch.setattr(download, "BACK_OFF", 0.01)
-    server = FaultyServer()
     server.files["reviews.json.gz"] = DATA
-    yield server
-    server.stop()
 
 
 def test_a_broken_download_goes_on_where_it_was(tmp_path, server):

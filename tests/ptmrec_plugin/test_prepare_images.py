@@ -20,13 +20,6 @@ from ptmrec_plugin.sources.image_files import gather_files
 QUICK = Manners(deadline=0.5, back_off=0.01, longest_pause=0.2)
 
 
-@pytest.fixture
-def server():
-    server = FaultyServer()
-    yield server
-    server.stop()
-
-
 def fetch(home: Path, server: FaultyServer, paths: list[str], manners: Manners = QUICK) -> dict[str, str]:
     """Outcome by path."""
     gather_urls(home, [f"{server.address}/{path}" for path in paths], manners, None, progress=False)
