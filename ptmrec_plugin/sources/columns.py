@@ -31,7 +31,7 @@ def choose(
         ConfigError: a column that the user named is not there, or a required one cannot be guessed.
     """
     chosen: dict[str, str] = {}
-    by_name = _folded(columns)
+    by_name = folded(columns)
     for meaning, name in named.items():
         if name is not None:
             chosen[meaning] = require(path, columns, name, f"--{meaning}")
@@ -52,7 +52,7 @@ def text_columns(path: Path, columns: Collection[str], named: Collection[str] | 
     """The columns that make an item's text: those that the user named, or those whose names look like it."""
     if named is not None:
         return [require(path, columns, name, "--text") for name in named]
-    by_name = _folded(columns)
+    by_name = folded(columns)
     return [by_name[word] for word in TEXT_GUESSES.split() if word in by_name]
 
 
@@ -65,5 +65,6 @@ def require(path: Path, columns: Collection[str], name: str, flag: str) -> str:
     )
 
 
-def _folded(columns: Collection[str]) -> dict[str, str]:
-    return {"".join(filter(str.isalnum, name.lower())): name for name in reversed(list(columns))}
+def folded(columns: Collection[str]) -> dict[str, str]:
+    """Names without case and signs, and without RecBole's types (`user_id:token`) -> the first column called so."""
+    return {"".join(filter(str.isalnum, name.lower().split(":")[0])): name for name in reversed(list(columns))}

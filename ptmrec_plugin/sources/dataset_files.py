@@ -13,6 +13,7 @@ import numpy as np
 from mmrec_host.errors import DataError
 from mmrec_host.reporting.files import write_whole
 
+from .disk import require_space
 from .interaction_log import InteractionLog
 
 REPORT = "prepare_report.json"
@@ -51,30 +52,37 @@ def intact(folder: Path, report: Mapping[str, Any]) -> bool:
 def write_files(folder: Path, files: Mapping[str, bytes], report: dict[str, Any]) -> None:
     """Write `files` and then the report, with their digests and "complete".
 
-    The `.inter` file comes last, and an older one goes first: a dataset that can be read is whole.
+    The `.inter` file comes last, and an older one goes first: a dataset that can be read is whole. A file that was
+    there before, the same, is used and stays somebody else's ("found").
 
     Raises:
         DataError: a file is there that is not the same and that no preparation wrote, or the disk refuses.
     """
     before = read_report(folder)
-    written = {(name, sha) for shas in (before.get("files"), before.get("older")) for name, sha in (shas or {}).items()}
+    found_before = set(before.get("found") or ())
+    ours = {
+        (name, sha)
+        for shas in (before.get("files"), before.get("older"))
+        for name, sha in (shas or {}).items()
+        if name not in found_before
+    }
     now = {name: _digest(data) for name, data in files.items()}
     there = {name: sha for name in files if (sha := _sha(folder / name)) is not None}
-    foreign = [name for name, sha in there.items() if sha != now[name] and (name, sha) not in written]
-    if foreign:
+    found = [name for name, sha in there.items() if (name, sha) not in ours]  # somebody else's
+    in_the_way = [name for name in found if there[name] != now[name]]
+    if in_the_way:
         raise DataError(
-            f"{folder}: {', '.join(foreign)} would be written over, and `ptmrec prepare` did not write it as it is. "
+            f"{folder}: {', '.join(in_the_way)} would be written over, and `ptmrec prepare` did not write it as it is. "
             "Move it away, or prepare under another name."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    report.update(files=now, older=there, complete=False)
+    require_space(folder, sum(map(len, files.values())), "the dataset")
+    report.update(files=now, found=found, older=there, complete=False)
     write_report(folder, report)
-    order = sorted(files, key=lambda name: name.endswith(".inter"))
-    changed = [name for name in order if there.get(name) != now[name]]
-    if changed:
-        for name in there:
-            if name.endswith(".inter") and name in changed:
-                (folder / name).unlink()
+    changed = sorted((name for name in files if there.get(name) != now[name]), key=lambda name: name.endswith(".inter"))
+    for name in changed:
+        if name.endswith(".inter"):
+            (folder / name).unlink(missing_ok=True)
     for name in changed:
         write_whole(folder / name, lambda file, data=files[name]: file.write(data))
     report.update(older={}, complete=True)

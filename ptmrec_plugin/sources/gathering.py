@@ -14,6 +14,7 @@ from .disk import require_space
 
 OK, GONE, NO_IMAGE, TOO_LARGE, FAILED = "ok", "gone", "not an image", "too large", "failed"
 LARGEST_IMAGE = 10 << 20  # bytes
+TYPICAL_IMAGE = 15_000  # bytes of a product picture, about
 BATCH_IMAGES, BATCH_BYTES = 64, 1 << 24  # a transaction ends at whichever comes first
 
 

@@ -17,8 +17,9 @@ import aiohttp
 
 from feature_cache import ImageStore, Outcome
 
+from .disk import require_space
 from .download import USER_AGENT
-from .gathering import FAILED, GONE, LARGEST_IMAGE, TOO_LARGE, Gathering, judge, unfinished
+from .gathering import FAILED, GONE, LARGEST_IMAGE, TOO_LARGE, TYPICAL_IMAGE, Gathering, judge, unfinished
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Manners:
         connections: requests at once to all servers.
         per_host: requests at once to one of them.
         deadline: seconds for an image, from the request to the last byte.
-        attempts: requests for an image, in the end.
+        attempts: requests for an image, in the end; one that ran into its deadline counts twice.
         back_off: seconds before the second attempt, doubled with each.
         longest_pause: seconds that a server's Retry-After is heeded for, at most.
         give_up_after: images of a server that failed in a row; the rest of its images are not asked for in this run.
@@ -37,7 +38,7 @@ class Manners:
 
     connections: int = 32
     per_host: int = 8
-    deadline: float = 30.0
+    deadline: float = 20.0
     attempts: int = 4
     back_off: float = 0.5
     longest_pause: float = 60.0
@@ -77,6 +78,7 @@ def gather_urls(home: Path, urls: Iterable[str], manners: Manners, host: str | N
     new = unfinished(ImageStore(home).outcomes(), list(dict.fromkeys(urls)))
     if not new:
         return
+    require_space(home, len(new) * TYPICAL_IMAGE, f"storing {len(new):,} images")
     with Gathering(home, len(new), progress) as gathering:
         asyncio.run(_Fetcher(gathering, manners, host).fetch(new))
 
@@ -130,10 +132,11 @@ class _Fetcher:
             self.gathering.add(outcome, data)
 
     async def _fetch_one(self, host: _Host, url: str) -> tuple[Outcome, bytes]:
-        reason = ""
-        for attempt in range(self.manners.attempts):
-            if attempt:
-                await asyncio.sleep(self.manners.back_off * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311
+        reason, spent = "", 0
+        while spent < self.manners.attempts:
+            if spent:
+                await asyncio.sleep(self.manners.back_off * 2 ** (spent - 1) * random.uniform(0.75, 1.25))  # noqa: S311
+            spent += 1
             await host.pause()
             try:
                 async with self.gate:
@@ -145,6 +148,7 @@ class _Fetcher:
                 reason = str(error)
                 host.resume_at = max(host.resume_at, time.monotonic() + min(error.after, self.manners.longest_pause))
             except asyncio.TimeoutError:
+                spent += 1
                 reason = f"no complete answer within {self.manners.deadline:.0f} s"
             except (aiohttp.ClientError, OSError) as error:
                 reason = f"{type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class OwnSource:
         named = ("user", "item", "rating", "time", "title", "image", "text", "min_rating")
         return {
             **{key: path and stamped(str(path)) for key, path in files.items()},
-            "images": args.images and str(args.images),
+            "images": args.images and f"{args.images} ({_listing(names_by_id(args.images))})",
             **{key: getattr(args, key) for key in named},
         }
 
@@ -68,3 +69,8 @@ class OwnSource:
                 if not row.image and item in names:
                     items[item] = row._replace(image=names[item])
         return items
+
+
+def _listing(names: dict[str, str]) -> str:
+    digest = hashlib.sha256("\n".join(names.values()).encode(errors="surrogateescape")).hexdigest()
+    return f"{len(names)} files, {digest[:8]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmrec_host.errors import DataError
 
-from .columns import ITEM_NAMES, choose, text_columns
+from .columns import ITEM_NAMES, choose, folded, text_columns
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
@@ -77,7 +77,7 @@ def read_items(
         DataError: the file cannot be read, or there is nothing in it.
     """
     names, rows = _start(path, faults)
-    if named["item"] is None and not _looks_like_item(names):
+    if named["item"] is None and not folded(names).keys() & set(ITEM_NAMES.split()):
         named = {**named, "item": next((name for name in names if name.lower() == "id"), None)}
     columns = choose(path, names, named, ("item",))
     fields = text_columns(path, names, text)
@@ -92,8 +92,3 @@ def read_items(
             title, image = (as_text(row.get(columns[key])) if key in columns else "" for key in ("title", "image"))
             items[item] = Item(title, " ".join(filter(None, (as_text(row.get(name)) for name in fields))), image)
     return items, {**columns, "text": fields}
-
-
-def _looks_like_item(names: list[str]) -> bool:
-    folded = {"".join(filter(str.isalnum, name.lower())) for name in names}
-    return bool(folded & set(ITEM_NAMES.split()))

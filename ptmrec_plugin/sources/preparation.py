@@ -97,7 +97,7 @@ def prepare(
     """
     options = {**source.described(), **selection.described()}
     report = read_report(folder)
-    if not intact(folder, report) or report["options"] != options:
+    if not intact(folder, report) or report.get("options") != options:
         _check_options(folder, report, options, force)
         report = _make(folder, config, source, selection, options)
     if with_images:

@@ -9,7 +9,8 @@ from typing import Any
 from mmrec_host.data.dataset import MAKERS
 from mmrec_host.errors import DataError
 
-IMAGE_KB = 15  # of an Amazon product picture, about
+from .gathering import TYPICAL_IMAGE
+
 IMAGES_A_SECOND = 20  # that a public server gives to a polite client, about
 
 
@@ -25,7 +26,7 @@ def require_prepared(folder: Path, config: Mapping[str, Any]) -> None:
         return
     reviews, metadata = config["source_megabytes"]
     n_items = config["published_counts"][1]
-    images, minutes = n_items * IMAGE_KB / 1000, n_items / IMAGES_A_SECOND / 60
+    images, minutes = n_items * TYPICAL_IMAGE / 1e6, n_items / IMAGES_A_SECOND / 60
     elsewhere = "" if config["data_path"] == "data" else f" data_path={config['data_path']}"
     raise DataError(
         f"dataset {name!r} is not in {folder}. This makes it:\n"

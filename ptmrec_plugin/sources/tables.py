@@ -14,7 +14,7 @@ from mmrec_host.errors import ConfigError, DataError
 from .faults import Faults
 from .text_lines import read_lines
 
-DELIMITED, JSON_LINES, PARQUET = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
+DELIMITED, JSON_LINES, PARQUET = (".csv", ".tsv", ".txt", ".inter"), (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
 BROKEN = "broken row (skipped)"
 Row = dict[str, Any]
 

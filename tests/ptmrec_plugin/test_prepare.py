@@ -191,8 +191,17 @@ def test_a_split_that_stands_in_its_place_gets_its_items(amazon, tmp_path):
         (home / name).write_bytes((made / name).read_bytes())
     (home / "mine.inter").write_bytes((made / "sports.inter").read_bytes())
     (tmp_path / "items.csv").write_text("asin,title\nB003,Three\n")
-    prepare("mine", "--split", "data/mine/mine.inter", "--items", "items.csv")
-    assert json.loads((home / "items.jsonl").read_text().splitlines()[3])["title"] == "Three"
+    rows = [f"{user},{item}" for user, item, _ in taken()]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item", *rows]))
+    own = ["--interactions", "log.csv", "--items", "items.csv"]
+    theirs = tree(home)
+    for _ in range(2):
+        prepare("mine", "--split", "data/mine/mine.inter", "--items", "items.csv")
+        assert json.loads((home / "items.jsonl").read_text().splitlines()[3])["title"] == "Three"
+        assert theirs.items() <= tree(home).items()
+    with pytest.raises(DataError, match="mine.inter.* would be written over"):
+        prepare("mine", *own, "--force")
+    assert theirs.items() <= tree(home).items()
 
 
 def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import socket
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from faulty_server import FaultyServer, picture
 
 from feature_cache import ImageStore
 from mmrec_host.errors import DataError
-from ptmrec_plugin.sources import disk, gathering
+from ptmrec_plugin.sources import gathering
 from ptmrec_plugin.sources.image_fetch import Manners, gather_urls
 from ptmrec_plugin.sources.image_files import gather_files
 
@@ -101,7 +104,8 @@ def test_another_host_stands_in(tmp_path, server):
 
 def test_a_nearly_full_disk_ends_the_run_and_the_next_goes_on(tmp_path, server, monkeypatch):
     monkeypatch.setattr(gathering, "BATCH_IMAGES", 5)
-    monkeypatch.setattr(disk, "RESERVE", 1 << 60)
+    free = itertools.chain([1 << 40] * 3, itertools.repeat(1 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=next(free)))
     paths = [f"good/{number}" for number in range(40)]
     with pytest.raises(DataError, match=r"MB are free.*goes on where it was"):
         fetch(tmp_path, server, paths)

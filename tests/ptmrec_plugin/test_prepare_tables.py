@@ -129,6 +129,10 @@ def test_interactions_with_guessed_and_named_columns(tmp_path):
         read_interactions(path, {**GUESS, "user": "whom"}, None, Faults())
     log, _ = read_interactions(path, {**GUESS, "user": "who", "item": "what"}, None, Faults())
     assert log.times is None and log.user_ids == ["a"]
+    recbole = tmp_path / "log.inter"
+    recbole.write_text("user_id:token\titem_id:token\ttimestamp:float\n7\tx\t5\n")
+    log, _ = read_interactions(recbole, GUESS, None, Faults())
+    assert (log.user_ids, log.item_ids, log.times.tolist()) == (["7"], ["x"], [5.0])
     path.write_text("user,item\n")
     with pytest.raises(DataError, match="no readable rows"):
         read_interactions(path, GUESS, None, Faults())
