@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
@@ -30,8 +31,14 @@ def judge(source: str, data: bytes, detail: str = "") -> Outcome:
 
 
 def unfinished(outcomes: dict[str, Outcome], sources: list[str]) -> list[str]:
-    """Those of `sources` that were never tried, or failed in a way that may pass."""
-    return [source for source in sources if source not in outcomes or outcomes[source].kind == FAILED]
+    """Those of `sources` that were never tried, then those that failed in a way that may pass, mixed.
+
+    What a server never gives stands among what it gives, so that it does not look dead from the start.
+    """
+    new = [source for source in sources if source not in outcomes]
+    failed = [source for source in sources if source in outcomes and outcomes[source].kind == FAILED]
+    random.Random(0).shuffle(failed)  # noqa: S311
+    return new + failed
 
 
 class Gathering:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from faulty_server import FaultyServer, picture
 
-from feature_cache import ImageStore
+from feature_cache import ImageStore, Outcome
 from mmrec_host.errors import DataError
 from ptmrec_plugin.sources import gathering
 from ptmrec_plugin.sources.image_fetch import Manners, gather_urls
@@ -94,6 +94,14 @@ def test_a_dead_server_is_given_up(tmp_path):
     gather_urls(tmp_path, [f"{address}/{n}" for n in range(200)], manners, None, progress=False)
     details = Counter(o.detail.split(":")[0] for o in ImageStore(tmp_path).outcomes().values())
     assert details["not asked for"] >= 180 and sum(details.values()) == 200
+
+
+def test_images_that_a_server_never_gives_do_not_make_it_look_dead(tmp_path, server):
+    paths = [*(f"broken/{n}" for n in range(12)), *(f"good/{n}" for n in range(100))]
+    urls = [f"{server.address}/{path}" for path in paths]
+    ImageStore(tmp_path).add({url: (Outcome(url, "failed", "the server was down"), b"") for url in urls})
+    kinds = fetch(tmp_path, server, paths, Manners(attempts=1, give_up_after=10))
+    assert {path for path, kind in kinds.items() if kind == "ok"} == set(paths[12:])
 
 
 def test_another_host_stands_in(tmp_path, server):
