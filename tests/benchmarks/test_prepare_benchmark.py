@@ -1,4 +1,4 @@
-"""The benchmark of `ptmrec prepare` runs from its command line: the run after a kill does the rest, no image is lost."""
+"""The benchmark of `ptmrec prepare` runs from its command line; the run after a kill does the rest, none is lost."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ptmrec_plugin.sources import gathering
 from ptmrec_plugin.sources.image_fetch import Manners, gather_urls
 from ptmrec_plugin.sources.image_files import gather_files
 
-QUICK = Manners(deadline=0.5, back_off=0.01, longest_pause=0.2)
+QUICK = Manners(deadline=2.0, back_off=0.01, longest_pause=0.2)
 
 
 def fetch(home: Path, server: FaultyServer, paths: list[str], manners: Manners = QUICK) -> dict[str, str]:
