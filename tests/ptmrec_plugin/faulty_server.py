@@ -45,11 +45,18 @@ class FaultyServer(ThreadingHTTPServer):
     def handle_error(self, request, client_address) -> None:
         pass  # clients hang up on purpose
 
-    def enter(self, path: str, step: int) -> None:
+    def work(self) -> None:
+        """Take a moment, as one of the requests that are counted together."""
         with self._lock:
-            self._at_once += step
+            self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-            self.asked[path] += step == 1
+        time.sleep(0.01)
+        with self._lock:
+            self._at_once -= 1
+
+    def note(self, path: str) -> None:
+        with self._lock:
+            self.asked[path] += 1
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -59,12 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self.server.enter(self.path, 1)
-        try:
-            word, _, rest = self.path.strip("/").partition("/")
-            getattr(self, f"do_{word}")(rest)
-        finally:
-            self.server.enter(self.path, -1)
+        self.server.note(self.path)
+        word, _, rest = self.path.strip("/").partition("/")
+        getattr(self, f"do_{word}")(rest)
 
     def head(self, status: int, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -79,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_good(self, rest: str) -> None:
-        time.sleep(0.01)
+        self.server.work()
         self.whole(picture(len(rest)), Content_Type="text/plain")  # the type is not what is judged
 
     def do_gone(self, rest: str) -> None:
