@@ -61,7 +61,7 @@ def run(folder: Path, words: list[str], kill_at: int | None = None) -> tuple[flo
         process = subprocess.Popen([sys.executable, "-c", MAIN, "prepare", "sports", *words], stdout=file, cwd=ROOT)
         if kill_at is not None:
             while process.poll() is None and n_outcomes(folder / "sports") < kill_at:
-                time.sleep(0.2)
+                time.sleep(1)
             process.send_signal(signal.SIGKILL)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the files go, and stay; default: a temporary folder")
     parser.add_argument("--reviews", type=int, default=300_000)
     parser.add_argument("--items", type=int, default=18_000)
+    parser.add_argument("--no-images", action="store_true", help="only ids, split and texts")
     args = parser.parse_args()
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("image_server.py"))], stdout=subprocess.PIPE
@@ -97,12 +98,8 @@ def measure(folder: Path, args: argparse.Namespace, address: str) -> None:
     words = [*write_files(folder, args.reviews, args.items, address), "published_counts=[]", f"data_path={folder}"]
     sizes = {path.name: f"{path.stat().st_size / 1e6:,.0f} MB" for path in sorted(folder.glob("*.gz"))}
     print(f"made up {args.reviews:,} reviews, {args.items:,} items: {sizes}")
-    for label, extra, kill_at in (
-        ("tables", ["--no-images"], None),
-        ("images, killed", [], args.items // 2),
-        ("images, the rest", [], None),
-        ("again", [], None),
-    ):
+    images = [("images, killed", [], args.items // 2), ("images, the rest", [], None), ("again", [], None)]
+    for label, extra, kill_at in [("tables", ["--no-images"], None), *([] if args.no_images else images)]:
         before = n_outcomes(folder / "sports") if (folder / "sports").is_dir() else 0
         seconds, gib, said = run(folder, [*words, *extra], kill_at)
         new = n_outcomes(folder / "sports") - before

@@ -32,6 +32,15 @@ Amazon's datasets have their keys (addresses, text_fields, published_counts) in 
 key=value overrides them.
 """
 
+COLUMNS = {
+    "user": "raw user id, in the interactions",
+    "item": "raw item id, in the interactions",
+    "rating": "rating, in the interactions",
+    "time": "time, in the interactions",
+    "title": "title, in the items",
+    "image": "address or file name of the image, in the items",
+}
+
 
 class PrepareCommand:
     """Makes a dataset folder from public files or from the user's own tables."""
@@ -48,13 +57,11 @@ class PrepareCommand:
         own.add_argument(
             "--images", type=Path, metavar="DIR", help="image files: <item id>.*, or as the items name them"
         )
-        for name, what in (("user", "raw user id"), ("item", "raw item id"), ("rating", "rating"), ("time", "time")):
-            own.add_argument(f"--{name}", metavar="COLUMN", help=f"{what}, in the interactions")
+        for name, what in COLUMNS.items():
+            own.add_argument(f"--{name}", metavar="COLUMN", help=what)
         own.add_argument("--id", dest="items_id", metavar="COLUMN", help="raw item id, in the items")
-        own.add_argument("--title", metavar="COLUMN", help="title, in the items")
-        own.add_argument("--image", metavar="COLUMN", help="address or file name of the image, in the items")
         own.add_argument(
-            "--text", type=_names, metavar="A,B,C", help="columns that make the text, in this order, in the items"
+            "--text", type=_names, metavar="A,B,C", help="columns of the items that make the text, in order"
         )
         own.add_argument("--min-rating", type=float, metavar="R", help="leave out interactions rated less")
         kept = parser.add_argument_group("what is kept, and the split")
@@ -83,6 +90,7 @@ class PrepareCommand:
         if args.interactions or args.items or args.images:
             source = OwnSource(args)
         elif config["source_metadata"]:
+            _refuse_own_flags(args)
             source = AmazonSource(config, folder / "downloads", progress)
         else:
             raise ConfigError(
@@ -102,6 +110,16 @@ class PrepareCommand:
             return 130
         print(describe(report, folder, config["data_path"]))
         return 0
+
+
+def _refuse_own_flags(args: argparse.Namespace) -> None:
+    flags = {**{name: f"--{name}" for name in (*COLUMNS, "text")}, "items_id": "--id", "min_rating": "--min-rating"}
+    given = [flag for name, flag in flags.items() if getattr(args, name) is not None]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)}: only for your own tables (--interactions, --items). What makes the text of "
+            "Amazon's items is the key text_fields."
+        )
 
 
 def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:

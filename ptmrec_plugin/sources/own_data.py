@@ -37,7 +37,7 @@ class OwnSource:
         """What the prepared data depend on."""
         args = self._args
         files = {"interactions": args.interactions, "items": args.items}
-        named = ("user", "item", "rating", "time", "title", "image", "text", "min_rating")
+        named = ("user", "item", "rating", "time", "items_id", "title", "image", "text", "min_rating")
         return {
             **{key: path and stamped(str(path)) for key, path in files.items()},
             "images": args.images and f"{args.images} ({_listing(names_by_id(args.images))})",
@@ -58,9 +58,7 @@ class OwnSource:
         """The wanted items by raw id; where the table names no image, the file that is called like the item."""
         items: dict[str, Item] = {}
         if self._args.items is not None:
-            named = {key: getattr(self._args, key) for key in ("title", "image")} | {"item": None}
-            if self._args.items_id:
-                named["item"] = self._args.items_id
+            named = {"item": self._args.items_id, "title": self._args.title, "image": self._args.image}
             items, self.columns["items"] = read_items(self._args.items, wanted, named, self._args.text, faults)
         if self._args.images is not None:
             names = names_by_id(self._args.images)

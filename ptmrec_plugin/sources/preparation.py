@@ -133,6 +133,7 @@ def _make(
     else:
         everything = source.interactions(faults)
         read = len(everything)
+        log.info("%s rows read; ids, %d-core and split", f"{read:,}", selection.k)
         kept = k_core(without_repeats(everything, faults), selection.k)
         labels = split(kept, selection.rule, selection.seed)
         item_ids = kept.item_ids
@@ -143,6 +144,7 @@ def _make(
             ITEM_MAP: id_map(item_ids, source.raw_names[1], "itemID"),
         }
     _check_counts(counts, source.expected)
+    log.info("texts of %s items", f"{len(item_ids):,}")
     items = source.items(frozenset(item_ids), faults)
     for item in item_ids:
         row = items.get(item)

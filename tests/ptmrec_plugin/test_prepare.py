@@ -222,6 +222,7 @@ def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
         (["mine", "--interactions", "x.csv", "--k-core", "0"], "must be 1 or more"),
         (["baby", "--split", "none.inter"], "--split none.inter: there is no such file"),
         (["baby", "source_reviews=none.gz"], "none.gz: there is no such file"),
+        (["baby", "--text", "title", "--min-rating", "3"], "--text, --min-rating: only for your own tables"),
         (["baby", "source_review=x"], "unknown key 'source_review', did you mean 'source_reviews'"),
     ],
 )
