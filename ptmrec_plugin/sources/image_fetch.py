@@ -33,7 +33,8 @@ class Manners:
         attempts: requests for an image, in the end; one that ran into its deadline counts twice.
         back_off: seconds before the second attempt, doubled with each.
         longest_pause: seconds that a server's Retry-After is heeded for, at most.
-        give_up_after: images of a server that failed in a row; the rest of its images are not asked for in this run.
+        longest_outage_pause: seconds between attempts to reach a server that does not answer, at most.
+        give_up_after: failures of a server in a row; the rest of its images are not asked for in this run.
     """
 
     connections: int = 32
@@ -42,20 +43,35 @@ class Manners:
     attempts: int = 4
     back_off: float = 0.5
     longest_pause: float = 60.0
+    longest_outage_pause: float = 5.0
     give_up_after: int = 20
+
+
+@dataclass
+class _Job:
+    """An image to fetch, and what was tried."""
+
+    url: str
+    spent: int = 0  # attempts
+    not_before: float = 0.0
+    reason: str = ""
 
 
 @dataclass
 class _Host:
     """A server: what is still to be fetched from it, and how it behaves."""
 
-    urls: deque[str] = field(default_factory=deque)
+    jobs: deque[_Job] = field(default_factory=deque)
     resume_at: float = 0.0
     failed_in_a_row: int = 0
 
-    async def pause(self) -> None:
-        while (wait := self.resume_at - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
+    def failed(self, pause: float = 0.0) -> None:
+        """Count a failure and leave the server alone for so many seconds; what met the same outage counts once."""
+        now = time.monotonic()
+        if pause and now < self.resume_at:
+            return
+        self.failed_in_a_row += 1
+        self.resume_at = max(self.resume_at, now + pause)
 
 
 class _Again(Exception):
@@ -90,7 +106,7 @@ class _Fetcher:
     async def fetch(self, urls: list[str]) -> None:
         hosts: dict[str, _Host] = {}
         for url in urls:
-            hosts.setdefault(self._server(url), _Host()).urls.append(url)
+            hosts.setdefault(self._server(url), _Host()).jobs.append(_Job(url))
         self.gate = asyncio.Semaphore(self.manners.connections)
         timeout = aiohttp.ClientTimeout(total=self.manners.deadline)
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=2 * self.manners.per_host)
@@ -107,7 +123,7 @@ class _Fetcher:
                 workers = [
                     asyncio.ensure_future(self._work(host))
                     for host in hosts.values()
-                    for _ in range(min(self.manners.per_host, len(host.urls)))
+                    for _ in range(min(self.manners.per_host, len(host.jobs)))
                 ]
                 try:
                     await asyncio.gather(*workers)
@@ -122,37 +138,48 @@ class _Fetcher:
             return ""
 
     async def _work(self, host: _Host) -> None:
-        while host.urls:
-            url = host.urls.popleft()
+        """Take jobs until there are none; one that may succeed later goes behind the others."""
+        while host.jobs:
+            job = host.jobs.popleft()
             if host.failed_in_a_row >= self.manners.give_up_after:
-                self.gathering.add(Outcome(url, FAILED, "not asked for: its server failed too often in a row"))
+                reason = job.reason or "not asked for: its server failed too often in a row"
+                self.gathering.add(Outcome(job.url, FAILED, reason))
                 continue
-            outcome, data = await self._fetch_one(host, url)
-            host.failed_in_a_row = host.failed_in_a_row + 1 if outcome.kind == FAILED else 0
-            self.gathering.add(outcome, data)
+            while (wait := max(host.resume_at, job.not_before) - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            outcome, data = await self._attempt(host, job)
+            if outcome is not None:
+                host.failed_in_a_row = 0
+                self.gathering.add(outcome, data)
+            elif job.spent < self.manners.attempts:
+                wait = self.manners.back_off * 2 ** (job.spent - 1) * random.uniform(0.75, 1.25)  # noqa: S311
+                job.not_before = time.monotonic() + wait
+                host.jobs.append(job)
+            else:
+                self.gathering.add(Outcome(job.url, FAILED, job.reason))
 
-    async def _fetch_one(self, host: _Host, url: str) -> tuple[Outcome, bytes]:
-        reason, spent = "", 0
-        while spent < self.manners.attempts:
-            if spent:
-                await asyncio.sleep(self.manners.back_off * 2 ** (spent - 1) * random.uniform(0.75, 1.25))  # noqa: S311
-            spent += 1
-            await host.pause()
-            try:
-                async with self.gate:
-                    # The client has the deadline too; this one also bounds what it does before and after.
-                    return await asyncio.wait_for(self._request(url), self.manners.deadline + 5)
-            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as error:
-                return Outcome(url, GONE, f"{type(error).__name__}: no address to fetch from"), b""
-            except _Again as error:
-                reason = str(error)
-                host.resume_at = max(host.resume_at, time.monotonic() + min(error.after, self.manners.longest_pause))
-            except asyncio.TimeoutError:
-                spent += 1
-                reason = f"no complete answer within {self.manners.deadline:.0f} s"
-            except (aiohttp.ClientError, OSError) as error:
-                reason = f"{type(error).__name__}: {error}"
-        return Outcome(url, FAILED, reason), b""
+    async def _attempt(self, host: _Host, job: _Job) -> tuple[Outcome | None, bytes]:
+        """The outcome and the image; None if another attempt may give one."""
+        job.spent += 1
+        try:
+            async with self.gate:
+                # The client has the deadline too; this one also bounds what it does before and after.
+                return await asyncio.wait_for(self._request(job.url), self.manners.deadline + 5)
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as error:
+            return Outcome(job.url, GONE, f"{type(error).__name__}: no address to fetch from"), b""
+        except _Again as error:
+            job.reason = str(error)
+            host.failed(min(error.after, self.manners.longest_pause))
+        except asyncio.TimeoutError:
+            host.failed()
+            job.spent += 1
+            job.reason = f"no complete answer within {self.manners.deadline:.0f} s"
+        except (aiohttp.ClientError, OSError) as error:
+            answered = isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ClientResponseError))
+            outage = min(self.manners.back_off * 2**host.failed_in_a_row, self.manners.longest_outage_pause)
+            host.failed(0 if answered else outage)
+            job.reason = f"{type(error).__name__}: {error}"
+        return None, b""
 
     async def _request(self, url: str) -> tuple[Outcome, bytes]:
         address = urlsplit(url)._replace(netloc=self.host).geturl() if self.host else url
