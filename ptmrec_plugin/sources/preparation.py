@@ -101,7 +101,7 @@ def prepare(
         _check_options(folder, report, options, force)
         report = _make(folder, config, source, selection, options)
     if with_images:
-        items = [json.loads(line) for line in (folder / ITEMS).read_text(encoding="utf-8").splitlines()]
+        items = [json.loads(line) for line in (folder / ITEMS).read_bytes().splitlines()]
         report["images"] = _gather(folder, items, source.images, config["image_host"], progress)
         write_report(folder, report)
     return report
