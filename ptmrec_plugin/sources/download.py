@@ -68,7 +68,10 @@ async def _download(source: str, path: Path, progress: bool) -> None:
     failures = 0
     timeout = aiohttp.ClientTimeout(total=None, connect=30, sock_read=SLOWEST[1])
     async with aiohttp.ClientSession(
-        timeout=timeout, headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}, auto_decompress=False
+        timeout=timeout,
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        auto_decompress=False,
+        trust_env=True,
     ) as session:
         while True:
             had = part.stat().st_size if part.exists() else 0

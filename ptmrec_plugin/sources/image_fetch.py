@@ -21,6 +21,8 @@ from .disk import require_space
 from .download import USER_AGENT
 from .gathering import FAILED, GONE, LARGEST_IMAGE, TOO_LARGE, TYPICAL_IMAGE, Gathering, judge, unfinished
 
+REFUSED_FOR_NOW = (403, 408, 425, 429)  # 403 is also how image hosts turn away who asks too much
+
 
 @dataclass(frozen=True)
 class Manners:
@@ -184,7 +186,7 @@ class _Fetcher:
     async def _request(self, url: str) -> tuple[Outcome, bytes]:
         address = urlsplit(url)._replace(netloc=self.host).geturl() if self.host else url
         async with self.session.get(address, max_redirects=5) as response:
-            if response.status in (408, 425, 429) or response.status >= 500:
+            if response.status in REFUSED_FOR_NOW or response.status >= 500:
                 raise _Again(f"the server answers {response.status}", _retry_after(response))
             if response.status != 200:
                 return Outcome(url, GONE, f"the server answers {response.status}"), b""

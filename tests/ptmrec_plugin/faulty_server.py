@@ -106,6 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.whole(picture(2))
 
+    def do_forbidden(self, rest: str) -> None:
+        self.whole(b"", 403)
+
     def do_broken(self, rest: str) -> None:
         self.whole(b"", 500)
 

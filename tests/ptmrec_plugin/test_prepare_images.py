@@ -45,6 +45,7 @@ def test_each_way_to_misbehave_has_its_outcome(tmp_path, server):
         "huge/x": "too large",
         "truncated/x": "failed",
         "broken/x": "failed",
+        "forbidden/x": "failed",
         "slow/body": "failed",
         "slow/head": "failed",
     }
