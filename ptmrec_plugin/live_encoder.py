@@ -58,11 +58,12 @@ class LiveEncoder:
         """
         n = len(loaded.hidden)
         if self.chunk is None or self.chunk >= n or not torch.is_grad_enabled():
-            return self._compute(modality, loaded)
+            return self.compute(modality, loaded)
         parts = [loaded.part(start, start + self.chunk) for start in range(0, n, self.chunk)]
-        return torch.cat([checkpoint(self._compute, modality, part, use_reentrant=False) for part in parts])
+        return torch.cat([checkpoint(self.compute, modality, part, use_reentrant=False) for part in parts])
 
-    def _compute(self, modality: str, loaded: States) -> Tensor:
+    def compute(self, modality: str, loaded: States) -> Tensor:
+        """The same, all at once."""
         states = loaded.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             if modality in self.activations:

@@ -21,6 +21,7 @@ from .encoders.towers import States
 from .item_encoder import ItemEncoder, build_encoder
 from .live_encoder import LiveEncoder
 from .loading import load_ahead, n_workers
+from .memory import require_memory
 from .peft.base import PEFT, Handle
 from .pools import PoolBatch
 
@@ -47,6 +48,8 @@ class Tuner:
         self.first_state = self.handle.state()
         self.transforms = {m: items.transform(m) for m in self.modalities}
         self.live_encoder = LiveEncoder(config, items, self.handle)
+        most = int(config["pool_size"] if config["batching"] == "item_pool" else 2 * config["train_batch_size"])
+        require_memory(self.live_encoder, -(-min(most, items.n_items) // n_processes()))
         self.workers = n_workers(config)
         self.loaded: tuple[Tensor, dict[str, States]] | None = None  # of the batch that comes next
         self.changed = False
