@@ -144,7 +144,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
 
     return Phase(
         name=name,
-        batches=lambda epoch: _loaded(model, batches.epoch(epoch, name)),
+        batches=lambda epoch: _loaded(model, batches.epoch(epoch, name), epoch),
         n_batches=len(batches),
         loss=model.tuning_loss,
         parameter_groups=parameter_groups,
@@ -160,8 +160,8 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
     )
 
 
-def _loaded(model: PTMRec, batches: Iterator[PoolBatch]) -> Iterator[PoolBatch]:
-    return batches if model.tuner is None else model.tuner.ahead(batches)
+def _loaded(model: PTMRec, batches: Iterator[PoolBatch], epoch: int) -> Iterator[PoolBatch]:
+    return batches if model.tuner is None else model.tuner.ahead(batches, epoch)
 
 
 def _vectors(model: PTMRec):

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from mmrec_host.data.features import shuffled_order
+from mmrec_host.data.loader import epoch_generator
 from mmrec_host.processes import divide, gather_rows, n_processes, rank, sum_gradients
 
 from .encoders.towers import States
@@ -51,6 +52,7 @@ class Tuner:
         most = int(config["pool_size"] if config["batching"] == "item_pool" else 2 * config["train_batch_size"])
         require_memory(self.live_encoder, -(-min(most, items.n_items) // n_processes()))
         self.workers = n_workers(config)
+        self.draws = np.random.default_rng(int(config["seed"]))  # of this process's dropout
         self.loaded: tuple[Tensor, dict[str, States]] | None = None  # of the batch that comes next
         self.changed = False
         self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
@@ -60,8 +62,9 @@ class Tuner:
         order = shuffled_order(config, items.n_items)
         self.order = np.arange(items.n_items) if order is None else order.numpy()  # row i holds this item's features
 
-    def ahead(self, batches: Iterable[PoolBatch]) -> Iterator[PoolBatch]:
+    def ahead(self, batches: Iterable[PoolBatch], epoch: int) -> Iterator[PoolBatch]:
         """The batches of an epoch; what the encoder needs of each is loaded before it comes."""
+        self.draws = epoch_generator(self.config["seed"], f"process {rank()}", epoch)
         self.started = time.perf_counter()
         for batch, loaded in load_ahead(lambda batch: self._load(batch.items), batches, self.workers):
             self.loaded = batch.items, loaded
@@ -79,11 +82,22 @@ class Tuner:
         """
         ahead = self.loaded is not None and self.loaded[0] is items
         loaded = self.loaded[1] if ahead else self._load(items)
-        with own_random_states(self.config["device"]):
+        with self._own_random_states():
             shares = {m: self._share(m, loaded) for m in self.modalities}
         self.encoded += len(items) * len(shares)
         counts = [len(part) for part in np.array_split(np.empty(len(items)), n_processes())]
         return {m: self._watched(m, gather_rows(z, counts)) for m, z in shares.items()}
+
+    @contextmanager
+    def _own_random_states(self) -> Iterator[None]:
+        """Inside, each of several processes draws a dropout of its own; all are in one state again afterwards."""
+        if n_processes() == 1:
+            yield
+            return
+        device = self.config["device"]
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(self.draws.integers(2**31)))
+            yield
 
     def _share(self, modality: str, loaded: dict[str, States]) -> Tensor:
         if modality in loaded:
@@ -143,18 +157,6 @@ class Tuner:
             "encodings": encoded,
             "items_per_second": rate,
         }
-
-
-@contextmanager
-def own_random_states(device: torch.device) -> Iterator[None]:
-    """Inside, each of several processes draws dropout of its own; afterwards all are in one state again."""
-    if n_processes() == 1:
-        yield
-        return
-    seed = int(torch.randint(2**31, ())) + rank()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def watch_steps(tuner: Tuner) -> None:
