@@ -82,7 +82,13 @@ def run(args: argparse.Namespace, settings: dict[str, Any], folder: Path) -> dic
     """One case in a process of its own; the cache in `folder` serves all."""
     keys = {
         **{"encoder": args.encoder, "device": args.device, "precision": args.precision, "threads": args.threads},
-        **{"encoder_pretrained": None, "mini_items": args.items, "mini_users": 400, "pool_size": args.pool},
+        **{
+            "encoder_pretrained": None,
+            "mini_items": args.items,
+            "mini_users": 400,
+            "topk": [20],
+            "pool_size": args.pool,
+        },
         **{f"{kind}_path": str(folder / kind) for kind in ("data", "run", "cache")},
         **{"progress": False, "stage2_patience": 99, "epochs": 1, **settings},
     }

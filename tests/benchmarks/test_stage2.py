@@ -13,7 +13,7 @@ CASES = ["lora, last 2 blocks", "side"]
 
 def test_measures_both_ways_and_does_not_measure_them_again(tmp_path: Path) -> None:
     file = tmp_path / "kept.json"
-    command = [sys.executable, str(SCRIPT), "--encoder", "tiny", "--items", "32", "--pool", "16", "--steps", "1"]
+    command = [sys.executable, str(SCRIPT), "--encoder", "tiny", "--items", "48", "--pool", "16", "--steps", "1"]
     command += ["--cases", *CASES, "--json", str(file)]
     first = subprocess.run(command, capture_output=True, text=True, check=True)
     kept = json.loads(file.read_text())
