@@ -1,0 +1,63 @@
+"""Values with their intervals, drawn as SVG: a row each, under its name."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .markup import Markup, tag
+
+WIDTH, ROW, AXIS = 360, 34, 22  # units; a unit is about a pixel on a telephone
+NAME_LENGTH = 30  # characters
+SYMBOLS = {"better": "▲", "worse": "▼"}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A named value with the half width of its interval (NaN: none), how it is written, and a verdict."""
+
+    name: str
+    value: float
+    margin: float
+    written: str
+    verdict: str = ""
+
+
+def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
+    """The bars over one axis that holds 0.
+
+    Args:
+        label: what the picture is, for who cannot see it.
+    """
+    ends = [bar.value + side * (0.0 if math.isnan(bar.margin) else bar.margin) for bar in bars for side in (-1, 1)]
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    span = (high - low) or 1.0
+    left, width = 10, WIDTH - 20
+
+    def x(value: float) -> float:
+        return round(left + width * (value - low) / span, 1)
+
+    height = ROW * len(bars) + AXIS
+    parts = [tag("line", x1=x(0), x2=x(0), y1=0, y2=height - AXIS + 4, class_="zero")]
+    for number, bar in enumerate(bars):
+        top = ROW * number
+        y, symbol = top + 24, SYMBOLS.get(bar.verdict)
+        parts.append(tag("text", textwrap.shorten(bar.name, NAME_LENGTH, placeholder=" …"), x=0, y=top + 13))
+        parts.append(tag("text", bar.written, x=WIDTH, y=top + 13, text_anchor="end", class_="number"))
+        if not math.isnan(bar.margin):
+            ends_at = {"x1": x(bar.value - bar.margin), "x2": x(bar.value + bar.margin)}
+            parts.append(tag("line", **ends_at, y1=y, y2=y, class_=f"interval {bar.verdict}".strip()))
+        if symbol:
+            where = {"x": x(bar.value), "y": y + 5, "text_anchor": "middle"}
+            parts.append(tag("text", symbol, **where, class_=f"point {bar.verdict}"))
+        else:
+            parts.append(tag("circle", cx=x(bar.value), cy=y, r=4, class_="point"))
+    ticks = {low: "start", high: "end", 0.0: "middle"}
+    for value, anchor in ticks.items():
+        crowded = value == 0.0 and min(abs(x(low) - x(0)), abs(x(high) - x(0))) < 40 and low < 0 < high
+        if not crowded:
+            place = anchor if value in (low, high) and value != 0.0 else "start" if low == 0 else anchor
+            parts.append(tag("text", f"{value:.3g}", x=x(value), y=height - 4, text_anchor=place, class_="tick"))
+    return tag("svg", parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label, class_="chart")

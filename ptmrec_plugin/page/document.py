@@ -1,0 +1,68 @@
+"""The whole page as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from string import Template
+
+from mmrec_host.errors import DataError
+
+from .cards import Cards
+from .gather import Gathered
+from .groups_section import write_groups
+from .markup import Markup, tag
+from .neighbours_section import write_neighbours
+from .summary_section import write_summary
+from .thumbnails import make_thumbnails
+from .users_section import write_users
+
+LARGEST = 8_000_000  # bytes of a page
+LINKS = {
+    "summary": "Summary",
+    "users": "Users",
+    "neighbours": "Neighbours",
+    "popularity": "Popularity",
+    "category": "Categories",
+}
+
+
+def write_page(shown: Gathered) -> str:
+    """The page; pictures get smaller where it would be larger than 8 MB.
+
+    Raises:
+        DataError: it would be larger even with the smallest pictures.
+    """
+    cards = Cards(shown.catalogue)
+    sections = [write_summary(shown), write_users(shown, cards), write_neighbours(shown, cards), *write_groups(shown)]
+    body = Markup("\n".join(sections))
+    pictures = Markup()
+    if cards.pictured:
+        thumbnails = make_thumbnails(shown.catalogue.content, cards.pictured, LARGEST - 2 * len(body.encode()))
+        if thumbnails is None:
+            raise DataError(
+                f"The page would be larger than {LARGEST // 10**6} MB: it shows {len(cards.pictured)} pictures. Show "
+                "less with --users and --items."
+            )
+        pictures = Cards.symbols(thumbnails)
+    folder = files(__package__)
+    style = (folder / "page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    title = _title(shown)
+    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        title=tag("title", title),
+        style=style,
+        heading=tag("h1", title),
+        links=tag("ul", [tag("li", tag("a", words, href=f"#{name}")) for name, words in LINKS.items()]),
+        body=body,
+        pictures=pictures,
+    )
+
+
+def _title(shown: Gathered) -> str:
+    models = [side.run.record.info["model"] for side in shown.sides]
+    dataset = shown.sides[0].run.dataset.name
+    return f"{models[0]} against {models[1]} on {dataset}" if len(models) == 2 else f"{models[0]} on {dataset}"

@@ -1,0 +1,87 @@
+"""Gains and losses by popularity and by category; with one run, its hits."""
+
+from __future__ import annotations
+
+from .chart import SYMBOLS, Bar, draw_bars
+from .estimates import FEWEST_USERS, Estimate
+from .gather import Gathered
+from .groups import Group
+from .markup import Markup, tag
+from .summary_section import data_table, signed
+
+VERDICTS = {"better": "B better", "worse": "B worse", "unclear": "no clear difference", "too few": "too few users"}
+
+
+def write_groups(shown: Gathered) -> list[Markup]:
+    """The two parts."""
+    popularity = (
+        f"By how often the item was taken, counted in {shown.counted_in}; about equally many test interactions each."
+    )
+    return [
+        _section(shown, "popularity", popularity, shown.popularity),
+        _section(shown, "category", _about_categories(shown), shown.categories),
+    ]
+
+
+def _about_categories(shown: Gathered) -> str:
+    if not shown.categories:
+        return (
+            "The dataset has no categories: no line of its items.jsonl has a category, categories, genres or genre. "
+            "Another key can be named with --category-field."
+        )
+    left = f" {shown.n_categories_left} with fewer are left out." if shown.n_categories_left else ""
+    return (
+        f"By the item's {shown.catalogue.category_field}, most test interactions first; an item counts in each of its "
+        f"categories.{left}"
+    )
+
+
+def _section(shown: Gathered, name: str, about: str, groups: list[Group]) -> Markup:
+    pair = len(shown.sides) == 2
+    title = f"{'Gains and losses' if pair else 'Hits'} by {name}"
+    parts = [tag("h2", title), tag("p", about)]
+    if groups:
+        parts += [tag("p", _reading(shown)), tag("div", _chart(title, groups), _table(title, groups), class_="figure")]
+    return tag("section", parts, id=name)
+
+
+def _reading(shown: Gathered) -> str:
+    share = f"the share of the test interactions whose item is among the first {shown.cutoff}"
+    if len(shown.sides) == 2:
+        return (
+            f"Drawn: {share}, B less A. Lines: 95 % intervals, each for itself, over users. {SYMBOLS['better']} and "
+            f"{SYMBOLS['worse']} mark what stays clear after Holm’s correction over the groups shown; a circle is no "
+            f"clear difference. Groups of fewer than {FEWEST_USERS} users are not judged."
+        )
+    return (
+        f"Drawn: {share}, with 95 % intervals over users. What tuning gains or loses needs a second run: train the "
+        "same with mode=frozen and show both, ptmrec show --run FROZEN --run THIS."
+    )
+
+
+def _chart(title: str, groups: list[Group]) -> Markup:
+    bars = []
+    for group in groups:
+        drawn = group.difference or group.shares[0]
+        margin = float("nan") if group.n_users < FEWEST_USERS else drawn.margin
+        written = f"{drawn.value:+.3f}".replace("-", "−") if group.difference else f"{drawn.value:.3f}"
+        bars.append(Bar(group.name, drawn.value, margin, written, group.verdict or ""))
+    return draw_bars(bars, f"{title}: a picture of the table beside it")
+
+
+def _table(title: str, groups: list[Group]) -> Markup:
+    pair = groups[0].difference is not None
+    rows = []
+    for group in groups:
+        counts = [f"{group.n_pairs:,}", f"{group.n_items:,}", f"{group.n_users:,}"]
+        if pair:
+            values = [f"{share.value:.4f}" for share in group.shares]
+            rows.append([group.name, *counts, *values, signed(group.difference), VERDICTS[group.verdict]])
+        else:
+            rows.append([group.name, *counts, _with_margin(group.shares[0])])
+    head = ["Group", "interactions", "items", "users", *(["A", "B", "B − A", "verdict"] if pair else ["found"])]
+    return data_table(title, head, rows)
+
+
+def _with_margin(share: Estimate) -> str:
+    return f"{share.value:.4f} ± {share.margin:.4f}" if share.error == share.error else f"{share.value:.4f}"
