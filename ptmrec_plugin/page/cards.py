@@ -15,11 +15,16 @@ TITLE_LENGTH = 90  # characters
 
 @dataclass(frozen=True)
 class Card:
-    """An item, a mark such as `hit` (also its CSS class), and a few words under the title."""
+    """An item; under its title a few words and a mark such as `hit`, which is its CSS class too."""
 
     item: int
-    mark: str = ""
     words: str = ""
+    mark: str = ""
+
+
+def side_by_side(parts: Sequence[Markup]) -> Markup:
+    """The parts in columns where the page is wide enough, else one below the other."""
+    return parts[0] if len(parts) == 1 else tag("div", list(parts), class_="columns")
 
 
 class Cards:
@@ -41,7 +46,7 @@ class Cards:
     def _card(self, card: Card) -> Markup:
         title = textwrap.shorten(self.catalogue.title(card.item), TITLE_LENGTH, placeholder=" …")
         mark = tag("strong", MARKS[card.mark], class_="mark") if card.mark else None
-        said = tag("span", mark, " " if mark and card.words else None, card.words or None, class_="words")
+        said = tag("span", card.words, " " if mark and card.words else None, mark, class_="words")
         body = [self._picture(card.item, title), tag("bdi", title, class_="title", dir="auto"), said]
         return tag("li", body, class_=f"card {card.mark}".strip())
 

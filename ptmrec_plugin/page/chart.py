@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from .markup import Markup, tag
 
-WIDTH, ROW, AXIS = 360, 34, 22  # units; a unit is about a pixel on a telephone
+WIDTH, ROW, AXIS = 360, 38, 22  # units; a unit is about a pixel on a telephone
 NAME_LENGTH = 30  # characters
+LABEL = 40  # units: room for a number under the axis
 SYMBOLS = {"better": "▲", "worse": "▼"}
 
 
@@ -43,7 +44,7 @@ def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
     parts = [tag("line", x1=x(0), x2=x(0), y1=0, y2=height - AXIS + 4, class_="zero")]
     for number, bar in enumerate(bars):
         top = ROW * number
-        y, symbol = top + 24, SYMBOLS.get(bar.verdict)
+        y, symbol = top + 23, SYMBOLS.get(bar.verdict)
         parts.append(tag("text", textwrap.shorten(bar.name, NAME_LENGTH, placeholder=" …"), x=0, y=top + 13))
         parts.append(tag("text", bar.written, x=WIDTH, y=top + 13, text_anchor="end", class_="number"))
         if not math.isnan(bar.margin):
@@ -54,10 +55,10 @@ def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
             parts.append(tag("text", symbol, **where, class_=f"point {bar.verdict}"))
         else:
             parts.append(tag("circle", cx=x(bar.value), cy=y, r=4, class_="point"))
-    ticks = {low: "start", high: "end", 0.0: "middle"}
-    for value, anchor in ticks.items():
-        crowded = value == 0.0 and min(abs(x(low) - x(0)), abs(x(high) - x(0))) < 40 and low < 0 < high
+    for value in dict.fromkeys((low, high, 0.0)):
+        crowded = value == 0.0 and low < 0 < high and min(x(0) - x(low), x(high) - x(0)) < LABEL
         if not crowded:
-            place = anchor if value in (low, high) and value != 0.0 else "start" if low == 0 else anchor
-            parts.append(tag("text", f"{value:.3g}", x=x(value), y=height - 4, text_anchor=place, class_="tick"))
+            at_end = "start" if value == low else "end" if value == high else "middle"
+            written = f"{value:.2g}".replace("-", "−")
+            parts.append(tag("text", written, x=x(value), y=height - 4, text_anchor=at_end, class_="tick"))
     return tag("svg", parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label, class_="chart")

@@ -64,5 +64,6 @@ def write_page(shown: Gathered) -> str:
 
 def _title(shown: Gathered) -> str:
     models = [side.run.record.info["model"] for side in shown.sides]
-    dataset = shown.sides[0].run.dataset.name
-    return f"{models[0]} against {models[1]} on {dataset}" if len(models) == 2 else f"{models[0]} on {dataset}"
+    subject = " and ".join(dict.fromkeys(models))
+    runs = "Two runs of " if len(models) == 2 and models[0] == models[1] else ""
+    return f"{runs}{subject} on {shown.sides[0].run.dataset.name}"

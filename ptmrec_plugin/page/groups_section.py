@@ -73,13 +73,12 @@ def _table(title: str, groups: list[Group]) -> Markup:
     pair = groups[0].difference is not None
     rows = []
     for group in groups:
-        counts = [f"{group.n_pairs:,}", f"{group.n_items:,}", f"{group.n_users:,}"]
         if pair:
-            values = [f"{share.value:.4f}" for share in group.shares]
-            rows.append([group.name, *counts, *values, signed(group.difference), VERDICTS[group.verdict]])
+            values = [signed(group.difference), VERDICTS[group.verdict], *(f"{x.value:.4f}" for x in group.shares)]
         else:
-            rows.append([group.name, *counts, _with_margin(group.shares[0])])
-    head = ["Group", "interactions", "items", "users", *(["A", "B", "B − A", "verdict"] if pair else ["found"])]
+            values = [_with_margin(group.shares[0])]
+        rows.append([group.name, *values, f"{group.n_pairs:,}", f"{group.n_items:,}", f"{group.n_users:,}"])
+    head = ["Group", *(["B − A", "verdict", "A", "B"] if pair else ["found"]), "interactions", "items", "users"]
     return data_table(title, head, rows)
 
 

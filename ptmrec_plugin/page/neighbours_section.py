@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmrec_host.data.features import MODALITIES
 
-from .cards import Card, Cards
+from .cards import Card, Cards, side_by_side
 from .gather import Gathered
 from .markup import Markup, tag
 from .neighbours import View
@@ -51,18 +51,18 @@ def _overview(shown: Gathered) -> Markup:
                 [name, kept or "–", f"{view.cosines.mean():.3f}", "–" if shared is None else f"{100 * shared:.0f} %"]
             )
     k = next(iter(shown.views.values()))[0].ids.shape[1]
-    head = ["Features", "neighbours kept", "mean cosine", "share a category"]
+    head = ["Features", "kept", "mean cosine", "same category"]
     return data_table(f"The {k} nearest neighbours of all items", head, rows)
 
 
 def _item(shown: Gathered, item: int, cards: Cards, is_open: bool) -> Markup:
-    kept = [view.kept[item] for views in shown.views.values() for view in views[1:]]
-    said = f"{100 * min(kept):.0f} % of the neighbours kept at least" if kept else ""
+    kept = {MODALITIES[m]: views[-1].kept[item] for m, views in shown.views.items() if len(views) > 1}
+    each = ", ".join(f"{modality} {100 * share:.0f} %" for modality, share in kept.items())
+    said = f"neighbours kept: {each}" if kept else ""
     head = tag("summary", tag("h3", tag("bdi", shown.catalogue.title(item), dir="auto")), " ", tag("span", said))
-    blocks = [cards.strip([Card(item, words=", ".join(shown.catalogue.categories.get(item, [])))], "The item")]
+    blocks = [cards.strip([Card(item, ", ".join(shown.catalogue.categories.get(item, [])))], "The item")]
     for modality, views in shown.views.items():
-        columns = [_view(views, view, item, modality, cards) for view in views]
-        blocks.append(tag("div", columns, class_="columns"))
+        blocks.append(side_by_side([_view(views, view, item, modality, cards) for view in views]))
     return tag("details", head, blocks, open=is_open)
 
 
@@ -72,7 +72,7 @@ def _view(views: list[View], view: View, item: int, modality: str, cards: Cards)
     else:
         others, mark = set(views[0].ids[item].tolist()), "new"
     listed = [
-        Card(int(i), "" if int(i) in others else mark, f"{cosine:.2f}")
+        Card(int(i), f"{cosine:.2f}", "" if int(i) in others else mark)
         for i, cosine in zip(view.ids[item], view.cosines[item])
     ]
     title = f"{view.name}, {MODALITIES[modality]}"

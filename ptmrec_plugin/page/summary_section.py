@@ -31,7 +31,8 @@ def data_table(caption: str, head: list[str], rows: list[list[str | Markup]]) ->
 
 def write_summary(shown: Gathered) -> Markup:
     """Runs, data and protocol, means of the test split."""
-    return tag("section", _runs(shown), _data(shown), _means(shown), id="summary", aria_label="Summary")
+    told = tag("div", _runs(shown), _data(shown), _words(shown))
+    return tag("section", tag("div", told, _means(shown), class_="columns"), id="summary", aria_label="Summary")
 
 
 def _runs(shown: Gathered) -> Markup:
@@ -39,8 +40,9 @@ def _runs(shown: Gathered) -> Markup:
     for side in shown.sides:
         best = side.run.record.info["best"]
         chosen = f"chosen by validation: phase {best['phase']}, epoch {best['epoch']}"
-        name = tag("strong", f"Run {side.name}".strip())
-        listed.append(tag("li", name, " ", tag("bdi", side.label), tag("br"), tag("small", chosen)))
+        name, folder = tag("strong", f"Run {side.name}".strip()), side.run.record.path.resolve().name
+        said = [tag("small", chosen), tag("br"), tag("small", "folder ", folder)]
+        listed.append(tag("li", name, " ", tag("bdi", side.label), tag("br"), said))
     return tag("ul", listed, class_="runs")
 
 
@@ -63,14 +65,16 @@ def _means(shown: Gathered) -> Markup:
         difference = [signed(shown.differences[key])] if pair else []
         rows.append([metric_name(key), *[f"{mean:.4f}" for mean in means], *difference])
     head = ["Metric", *([side.name for side in shown.sides] if pair else ["Test"]), *(["B − A"] if pair else [])]
-    table = data_table("Means over the users of the test split", head, rows)
-    return tag("div", table, tag("p", _words(shown)) if pair else None)
+    return data_table("Means over the users of the test split", head, rows)
 
 
-def _words(shown: Gathered) -> str:
+def _words(shown: Gathered) -> Markup | None:
+    if shown.n_changed is None:
+        return None
     rose, fell, same = shown.n_changed
-    return (
+    return tag(
+        "p",
         f"From A to B, {metric_name(shown.metric)} rises for {rose:,} users, falls for {fell:,} and stays for {same:,}."
         " ± is half the width of the 95 % interval of the paired difference over these users. It says nothing of other "
-        "seeds or other data: compare several seeds before you conclude (ptmrec table)."
+        "seeds or other data: compare several seeds before you conclude (ptmrec table).",
     )
