@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .catalogue import Catalogue
 from .markup import Markup, tag
 from .thumbnails import Thumbnail
-
-TITLE_LENGTH = 90  # characters
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Cards:
         return tag("ol" if ordered else "ul", [self._card(card) for card in cards], class_="strip", aria_label=label)
 
     def _card(self, card: Card) -> Markup:
-        title = textwrap.shorten(self.catalogue.title(card.item), TITLE_LENGTH, placeholder=" …")
+        title = self.catalogue.title(card.item)
         mark = tag("strong", MARKS[card.mark], class_="mark") if card.mark else None
         said = tag("span", card.words, " " if mark and card.words else None, mark, class_="words")
         body = [self._picture(card.item, title), tag("bdi", title, class_="title", dir="auto"), said]

@@ -12,6 +12,9 @@ from feature_cache import Content, Store, import_content
 from mmrec_host.errors import ConfigError
 from mmrec_host.finished_run import FinishedRun
 
+from .markup import shorten
+
+TITLE_LENGTH = 90  # characters
 CATEGORY_FIELDS = ("category", "categories", "genres", "genre")  # of several, the first that an item has
 
 
@@ -30,8 +33,8 @@ class Catalogue:
     categories: dict[int, list[str]]
 
     def title(self, item: int) -> str:
-        """The item's title; its number where it has none."""
-        return (self.content.title(item) if self.content is not None else "") or f"Item {item}"
+        """The item's title, shortened; its number where it has none."""
+        return shorten(self.content.title(item) if self.content is not None else "", TITLE_LENGTH) or f"Item {item}"
 
     def without_picture(self) -> set[int] | None:
         """The items whose picture is missing or broken; None if no item has one."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .markup import Markup, tag
+from .markup import Markup, shorten, tag
 
 WIDTH, ROW, AXIS = 360, 38, 22  # units; a unit is about a pixel on a telephone
 NAME_LENGTH = 30  # characters
@@ -17,11 +15,11 @@ SYMBOLS = {"better": "▲", "worse": "▼"}
 
 @dataclass(frozen=True)
 class Bar:
-    """A named value with the half width of its interval (NaN: none), how it is written, and a verdict."""
+    """A named value with its interval (None: unknown), how it is written, and a verdict."""
 
     name: str
     value: float
-    margin: float
+    interval: tuple[float, float] | None
     written: str
     verdict: str = ""
 
@@ -32,7 +30,7 @@ def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
     Args:
         label: what the picture is, for who cannot see it.
     """
-    ends = [bar.value + side * (0.0 if math.isnan(bar.margin) else bar.margin) for bar in bars for side in (-1, 1)]
+    ends = [end for bar in bars for end in (bar.interval or (bar.value,))]
     low, high = min(0.0, *ends), max(0.0, *ends)
     span = (high - low) or 1.0
     left, width = 10, WIDTH - 20
@@ -45,11 +43,11 @@ def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
     for number, bar in enumerate(bars):
         top = ROW * number
         y, symbol = top + 23, SYMBOLS.get(bar.verdict)
-        parts.append(tag("text", textwrap.shorten(bar.name, NAME_LENGTH, placeholder=" …"), x=0, y=top + 13))
+        parts.append(tag("text", shorten(bar.name, NAME_LENGTH), x=0, y=top + 13))
         parts.append(tag("text", bar.written, x=WIDTH, y=top + 13, text_anchor="end", class_="number"))
-        if not math.isnan(bar.margin):
-            ends_at = {"x1": x(bar.value - bar.margin), "x2": x(bar.value + bar.margin)}
-            parts.append(tag("line", **ends_at, y1=y, y2=y, class_=f"interval {bar.verdict}".strip()))
+        if bar.interval is not None:
+            start, end = map(x, bar.interval)
+            parts.append(tag("line", x1=start, x2=end, y1=y, y2=y, class_=f"interval {bar.verdict}".strip()))
         if symbol:
             where = {"x": x(bar.value), "y": y + 5, "text_anchor": "middle"}
             parts.append(tag("text", symbol, **where, class_=f"point {bar.verdict}"))

@@ -24,7 +24,7 @@ class Gathered:
         means: metric -> the mean of each run.
         differences: metric -> the second run's less the first's, paired; empty with one run.
         n_changed: how many users gained, lost and kept `metric`; None with one run.
-        counted_in: where the popularity of the items was counted.
+        in_training: whether the popularity of the items was counted in the training split; else in all.
         n_categories_left: categories that are not shown, having fewer test interactions.
         views: modality -> tables of features with the neighbours in them.
         items: whose neighbours are shown.
@@ -38,7 +38,7 @@ class Gathered:
     n_changed: tuple[int, int, int] | None
     users: list[User]
     popularity: list[Group]
-    counted_in: str
+    in_training: bool
     categories: list[Group]
     n_categories_left: int
     views: dict[str, list[View]]
@@ -69,7 +69,7 @@ def gather(sides: Sequence[Side], catalogue: Catalogue, n_users: int, n_items: i
         n_changed = int((gains > 0).sum()), int((gains < 0).sum()), int((gains == 0).sum())
     cutoff = int(metric.partition("@")[2])
     found = [places(side.ranked[:, :cutoff], split.positives) > 0 for side in sides]
-    counts, counted_in = item_counts(dataset)
+    counts, in_training = item_counts(dataset)
     by_count = popularity_members(counts, split.positives.values)
     by_category, n_left = category_members(catalogue.categories, split.positives.values)
     views = neighbour_views(sides)
@@ -83,7 +83,7 @@ def gather(sides: Sequence[Side], catalogue: Catalogue, n_users: int, n_items: i
         n_changed=n_changed,
         users=[describe_user(dataset, sides, metric, row, why) for why, row in choose_rows(values, n_users, rng)],
         popularity=make_groups(by_count, split.positives, found),
-        counted_in=counted_in,
+        in_training=in_training,
         categories=make_groups(by_category, split.positives, found),
         n_categories_left=n_left,
         views=views,

@@ -68,16 +68,16 @@ def make_groups(members: Mapping[str, np.ndarray], positives: Ragged, hits: Sequ
     return [Group(**{**vars(group), "verdict": verdict}) for group, verdict in zip(made, judged)]
 
 
-def item_counts(dataset: Dataset) -> tuple[np.ndarray, str]:
-    """How often each item was taken, int64 [n_items], and where that was counted.
+def item_counts(dataset: Dataset) -> tuple[np.ndarray, bool]:
+    """How often each item was taken, int64 [n_items], and whether training rows were counted.
 
-    Training rows are counted; all rows, if no item of the test split has a training row.
+    They are, unless no item of the test split has one; then all rows are.
     """
     n_items, splits = dataset.interactions.n_items, dataset.splits
     counts = np.bincount(splits.train_items, minlength=n_items)
     if counts[splits.test.positives.values].any():
-        return counts, "the training split"
-    return np.bincount(dataset.interactions.items, minlength=n_items), "all splits"
+        return counts, True
+    return np.bincount(dataset.interactions.items, minlength=n_items), False
 
 
 def popularity_members(counts: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,7 +91,7 @@ def popularity_members(counts: np.ndarray, items: np.ndarray) -> dict[str, np.nd
     warm = taken[taken > 0]
     if len(warm) == 0:
         return members
-    tops = np.unique(np.quantile(warm, np.arange(1, POPULARITY_GROUPS + 1) / POPULARITY_GROUPS, method="higher"))
+    tops = np.unique(np.quantile(warm, np.arange(1, POPULARITY_GROUPS + 1) / POPULARITY_GROUPS, method="inverted_cdf"))
     for low, high in zip([0, *tops[:-1]], tops):
         chosen = (taken > low) & (taken <= high)
         first, last = taken[chosen].min(), taken[chosen].max()

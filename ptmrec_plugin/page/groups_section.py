@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from .chart import SYMBOLS, Bar, draw_bars
-from .estimates import FEWEST_USERS, Estimate
+from .estimates import FEWEST_USERS
 from .gather import Gathered
 from .groups import Group
 from .markup import Markup, tag
-from .summary_section import data_table, signed
+from .summary_section import data_table, signed, with_margin
 
 VERDICTS = {"better": "B better", "worse": "B worse", "unclear": "no clear difference", "too few": "too few users"}
 
 
 def write_groups(shown: Gathered) -> list[Markup]:
     """The two parts."""
-    popularity = (
-        f"By how often the item was taken, counted in {shown.counted_in}; about equally many test interactions each."
-    )
+    counted = "the training split" if shown.in_training else "all splits, as no item tested has a training row"
+    popularity = f"By how often the item was taken, counted in {counted}; about equally many test interactions each."
     return [
         _section(shown, "popularity", popularity, shown.popularity),
         _section(shown, "category", _about_categories(shown), shown.categories),
@@ -54,8 +53,8 @@ def _reading(shown: Gathered) -> str:
             f"clear difference. Groups of fewer than {FEWEST_USERS} users are not judged."
         )
     return (
-        f"Drawn: {share}, with 95 % intervals over users. What tuning gains or loses needs a second run: train the "
-        "same with mode=frozen and show both, ptmrec show --run FROZEN --run THIS."
+        f"Drawn: {share}, with 95 % intervals over users, where they are {FEWEST_USERS} or more. Gains and losses need "
+        "a second run to compare with, of PTMRec the same with mode=frozen: ptmrec show --run FROZEN --run THIS."
     )
 
 
@@ -63,10 +62,17 @@ def _chart(title: str, groups: list[Group]) -> Markup:
     bars = []
     for group in groups:
         drawn = group.difference or group.shares[0]
-        margin = float("nan") if group.n_users < FEWEST_USERS else drawn.margin
+        low, high = drawn.value - drawn.margin, drawn.value + drawn.margin
+        if group.difference is None:
+            low, high = max(low, 0.0), min(high, 1.0)
         written = f"{drawn.value:+.3f}".replace("-", "−") if group.difference else f"{drawn.value:.3f}"
-        bars.append(Bar(group.name, drawn.value, margin, written, group.verdict or ""))
+        interval = (low, high) if _judged(group) else None
+        bars.append(Bar(group.name, drawn.value, interval, written, group.verdict or ""))
     return draw_bars(bars, f"{title}: a picture of the table beside it")
+
+
+def _judged(group: Group) -> bool:
+    return group.n_users >= FEWEST_USERS
 
 
 def _table(title: str, groups: list[Group]) -> Markup:
@@ -74,13 +80,13 @@ def _table(title: str, groups: list[Group]) -> Markup:
     rows = []
     for group in groups:
         if pair:
-            values = [signed(group.difference), VERDICTS[group.verdict], *(f"{x.value:.4f}" for x in group.shares)]
+            values = [
+                signed(group.difference, _judged(group)),
+                VERDICTS[group.verdict],
+                *(f"{x.value:.4f}" for x in group.shares),
+            ]
         else:
-            values = [_with_margin(group.shares[0])]
+            values = [with_margin(group.shares[0], _judged(group))]
         rows.append([group.name, *values, f"{group.n_pairs:,}", f"{group.n_items:,}", f"{group.n_users:,}"])
     head = ["Group", *(["B − A", "verdict", "A", "B"] if pair else ["found"]), "interactions", "items", "users"]
     return data_table(title, head, rows)
-
-
-def _with_margin(share: Estimate) -> str:
-    return f"{share.value:.4f} ± {share.margin:.4f}" if share.error == share.error else f"{share.value:.4f}"

@@ -36,6 +36,12 @@ def join(children: Any) -> Markup:
     return Markup(_escaped(children))
 
 
+def shorten(text: str, length: int) -> str:
+    """The text in one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
+
+
 def _attribute(name: str, value: Any) -> str:
     if value is None or value is False:
         return ""

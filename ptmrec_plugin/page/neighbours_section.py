@@ -22,14 +22,16 @@ def write_neighbours(shown: Gathered, cards: Cards) -> Markup:
 
 def _about(shown: Gathered) -> str:
     if not shown.views:
-        return "These runs read no item features, so there are no neighbours to show."
+        return "No item features are read here, so there are no neighbours to show."
     told = "Items nearest by cosine in the features that the recommender is given, of each modality by itself."
+    if any(side.run.config["shuffle_features"] for side in shown.sides):
+        told += " Under shuffle_features they are another item’s, so that neighbours mean nothing."
     if any(len(views) > 1 for views in shown.views.values()):
         return told
     phases = [side.run.record.info["best"]["phase"] for side in shown.sides]
     return (
-        f"{told} No tuned features here: the state that validation chose is of {', '.join(dict.fromkeys(phases))}, on "
-        "frozen features, so there is no after to compare."
+        f"{told} In the state that validation chose (phase {', '.join(dict.fromkeys(phases))}) no encoder is tuned, so "
+        "there is no after to compare."
     )
 
 

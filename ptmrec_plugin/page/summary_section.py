@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .estimates import Estimate
 from .gather import Gathered
 from .markup import Markup, tag
@@ -15,10 +17,15 @@ def metric_name(key: str) -> str:
     return f"{METRIC_NAMES.get(name, name.capitalize())}@{k}"
 
 
-def signed(estimate: Estimate) -> str:
-    """A difference with half the width of its 95 % interval."""
-    margin = f" ± {estimate.margin:.4f}" if estimate.error == estimate.error else ""
-    return f"{estimate.value:+.4f}{margin}".replace("-", "−")
+def with_margin(estimate: Estimate, margin: bool = True, sign: str = "") -> str:
+    """A value with half the width of its 95 % interval, if `margin`; `sign` as in a format, `+` for a difference."""
+    known = margin and not math.isnan(estimate.error)
+    return f"{estimate.value:{sign}.4f}".replace("-", "−") + (f" ± {estimate.margin:.4f}" if known else "")
+
+
+def signed(difference: Estimate, margin: bool = True) -> str:
+    """A difference, as `with_margin`."""
+    return with_margin(difference, margin, "+")
 
 
 def data_table(caption: str, head: list[str], rows: list[list[str | Markup]]) -> Markup:

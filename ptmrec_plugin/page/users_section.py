@@ -28,11 +28,8 @@ def _user(shown: Gathered, user: User, cards: Cards, is_open: bool) -> Markup:
     values = ", ".join(f"{name} {run.value:.3f}".strip() for name, run in zip(names, user.runs))
     line = f"{user.why} · {len(user.held)} in the test split · {metric_name(shown.metric)} {values}"
     head = tag("summary", tag("h3", f"User {user.number}"), " ", tag("span", line))
-    parts = [
-        _taken(user, cards),
-        tag("div", [_run(shown, user, i, cards) for i in range(len(names))], class_="columns"),
-    ]
-    return tag("details", head, parts, _held(shown, user, cards), open=is_open)
+    runs = side_by_side([_run(shown, user, number, cards) for number in range(len(names))])
+    return tag("details", head, _taken(user, cards), runs, _held(shown, user, cards), open=is_open)
 
 
 def _taken(user: User, cards: Cards) -> Markup:
@@ -41,11 +38,8 @@ def _taken(user: User, cards: Cards) -> Markup:
     more = f"the last {len(shown)} of {len(user.taken)} in" if left else "in"
     if not shown:
         return tag("p", "Took nothing in the training split.")
-    return tag(
-        "div",
-        tag("h4", f"Took, {more} the training split"),
-        cards.strip([Card(i) for i in shown], f"User {user.number} took"),
-    )
+    strip = cards.strip([Card(item) for item in shown], f"User {user.number} took")
+    return tag("div", tag("h4", f"Took, {more} the training split"), strip)
 
 
 def _run(shown: Gathered, user: User, number: int, cards: Cards) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -47,9 +48,13 @@ class Browser:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._out.close()
+        self._session = None
+        with contextlib.suppress(RuntimeError, OSError, subprocess.TimeoutExpired):
+            self.call("Browser.close")
+            self._process.wait(20)
         self._process.kill()
         self._process.wait()
+        self._out.close()
         self._in.close()
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
