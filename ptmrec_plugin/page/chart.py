@@ -9,7 +9,7 @@ from .markup import Markup, shorten, tag
 
 WIDTH, ROW, AXIS = 360, 38, 22  # units; a unit is about a pixel on a telephone
 NAME_LENGTH = 30  # characters
-LABEL = 40  # units: room for a number under the axis
+LABEL = 50  # units: room for a number under the axis
 SYMBOLS = {"better": "▲", "worse": "▼"}
 
 
@@ -39,10 +39,11 @@ def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
         return round(left + width * (value - low) / span, 1)
 
     height = ROW * len(bars) + AXIS
-    parts = [tag("line", x1=x(0), x2=x(0), y1=0, y2=height - AXIS + 4, class_="zero")]
+    parts = []
     for number, bar in enumerate(bars):
         top = ROW * number
-        y, symbol = top + 23, SYMBOLS.get(bar.verdict)
+        y, symbol = top + 24, SYMBOLS.get(bar.verdict)
+        parts.append(tag("line", x1=x(0), x2=x(0), y1=y - 8, y2=y + 8, class_="zero"))
         parts.append(tag("text", shorten(bar.name, NAME_LENGTH), x=0, y=top + 13))
         parts.append(tag("text", bar.written, x=WIDTH, y=top + 13, text_anchor="end", class_="number"))
         if bar.interval is not None:
@@ -53,10 +54,8 @@ def draw_bars(bars: Sequence[Bar], label: str) -> Markup:
             parts.append(tag("text", symbol, **where, class_=f"point {bar.verdict}"))
         else:
             parts.append(tag("circle", cx=x(bar.value), cy=y, r=4, class_="point"))
-    for value in dict.fromkeys((low, high, 0.0)):
-        crowded = value == 0.0 and low < 0 < high and min(x(0) - x(low), x(high) - x(0)) < LABEL
-        if not crowded:
-            at_end = "start" if value == low else "end" if value == high else "middle"
-            written = f"{value:.2g}".replace("-", "−")
-            parts.append(tag("text", written, x=x(value), y=height - 4, text_anchor=at_end, class_="tick"))
+    for value in (0.0, *(end for end in (low, high) if abs(x(end) - x(0)) >= LABEL)):
+        anchor = "start" if value == low else "end" if value == high else "middle"
+        written = f"{value:.2g}".replace("-", "−")
+        parts.append(tag("text", written, x=x(value), y=height - 4, text_anchor=anchor, class_="tick"))
     return tag("svg", parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label, class_="chart")

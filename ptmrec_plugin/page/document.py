@@ -15,10 +15,11 @@ from .groups_section import write_groups
 from .markup import Markup, tag
 from .neighbours_section import write_neighbours
 from .summary_section import write_summary
-from .thumbnails import make_thumbnails
+from .thumbnails import Thumbnail, make_thumbnails
 from .users_section import write_users
 
 LARGEST = 8_000_000  # bytes of a page
+FRAME, SYMBOL = 20_000, 200  # bytes at most of what is around the body, and around each picture
 LINKS = {
     "summary": "Summary",
     "users": "Users",
@@ -37,20 +38,24 @@ def write_page(shown: Gathered) -> str:
     cards = Cards(shown.catalogue)
     sections = [write_summary(shown), write_users(shown, cards), write_neighbours(shown, cards), *write_groups(shown)]
     body = Markup("\n".join(sections))
-    pictures = Markup()
+    thumbnails: dict[int, Thumbnail] | None = {}
     if cards.pictured:
-        thumbnails = make_thumbnails(shown.catalogue.content, cards.pictured, LARGEST - 2 * len(body.encode()))
-        if thumbnails is None:
-            raise DataError(
-                f"The page would be larger than {LARGEST // 10**6} MB: it shows {len(cards.pictured)} pictures. Show "
-                "less with --users and --items."
-            )
-        pictures = Cards.symbols(thumbnails)
+        budget = LARGEST - len(body.encode()) - FRAME - SYMBOL * len(cards.pictured)
+        thumbnails = make_thumbnails(shown.catalogue.content, cards.pictured, budget)
+    page = _fill(_title(shown), body, Cards.symbols(thumbnails or {}))
+    if thumbnails is None or len(page.encode()) > LARGEST:
+        raise DataError(
+            f"The page would be larger than {LARGEST // 10**6} MB: it shows {len(shown.users)} users, "
+            f"{len(shown.items)} items and {len(cards.pictured)} pictures. Show less with --users and --items."
+        )
+    return page
+
+
+def _fill(title: str, body: Markup, pictures: Markup) -> str:
     folder = files(__package__)
     style = (folder / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    title = _title(shown)
     return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
         policy=tag("meta", http_equiv="Content-Security-Policy", content=policy),
         title=tag("title", title),

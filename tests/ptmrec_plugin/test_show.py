@@ -180,6 +180,15 @@ def test_what_cannot_be_shown_is_said(shown_pair, words, said, capsys, tmp_path,
     assert said in capsys.readouterr().err
 
 
+def test_a_page_that_would_be_too_large_is_refused(shown_pair, monkeypatch, tmp_path, capsys):
+    words = ["show", "-q", "--run", str(shown_pair[0]), "--output", str(tmp_path / "page.html")]
+    assert main(words) == 0
+    whole = (tmp_path / "page.html").stat().st_size
+    monkeypatch.setattr("ptmrec_plugin.page.document.LARGEST", whole // 2)
+    assert main(words) == 2
+    assert "--users" in capsys.readouterr().err
+
+
 def test_runs_on_different_splits_are_not_compared(shown_pair, toy_keys, capsys):
     other = quick_start("BPR", "toy", {**toy_keys, "cold_items": 0.3, "topk": [3], "valid_metric": "Recall@3"})
     assert main(["show", "-q", "--run", str(shown_pair[0]), "--run", str(other.record.path)]) == 2
