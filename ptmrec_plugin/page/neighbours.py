@@ -84,5 +84,5 @@ def choose_items(views: Mapping[str, list[View]], usable: np.ndarray, n: int, rn
     shuffled = rng.permutation(len(usable))
     changed = shuffled[np.argsort(kept[shuffled], kind="stable")]
     most = [int(i) for i in changed[: n // 2] if kept[i] < 1]
-    others = [int(i) for i in shuffled if i not in set(most)]
-    return [int(usable[i]) for i in [*most, *others[: n - len(most)]]]
+    others = shuffled[~np.isin(shuffled, most)][: n - len(most)]
+    return [int(usable[i]) for i in [*most, *others]]

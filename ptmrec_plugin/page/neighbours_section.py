@@ -47,11 +47,9 @@ def _overview(shown: Gathered) -> Markup:
     for modality, views in shown.views.items():
         for view in views:
             shared = view.same_category(shown.catalogue.categories)
-            kept = "" if view is views[0] else f"{100 * view.kept.mean():.0f} %"
-            name = f"{view.name}, {MODALITIES[modality]}"
-            rows.append(
-                [name, kept or "–", f"{view.cosines.mean():.3f}", "–" if shared is None else f"{100 * shared:.0f} %"]
-            )
+            kept = "–" if view is views[0] else f"{100 * view.kept.mean():.0f} %"
+            agreement = "–" if shared is None else f"{100 * shared:.0f} %"
+            rows.append([f"{view.name}, {MODALITIES[modality]}", kept, f"{view.cosines.mean():.3f}", agreement])
     k = next(iter(shown.views.values()))[0].ids.shape[1]
     head = ["Features", "kept", "mean cosine", "same category"]
     return data_table(f"The {k} nearest neighbours of all items", head, rows)
