@@ -11,6 +11,7 @@ from torch import Tensor
 from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
+from mmrec_host.processes import is_main
 from mmrec_host.training.phases import Phase, restore, snapshot
 from mmrec_host.training.trainer import Outcome
 
@@ -121,7 +122,7 @@ class PTMRec(Recommender):
         if self.tuner is not None:
             self.tuner.handle.train(True)
             self.tuner.changed = True
-            live = {m: self.tuner.live(m, batch.items) for m in self.tuner.modalities}
+            live = self.tuner.live(batch.items)
         tables = {m: x.index_copy(0, batch.items, live[m]) if m in live else x for m, x in self.tables.items()}
         with self.slots.live(tables):
             loss = self.base.calculate_loss(batch.interactions)
@@ -131,7 +132,9 @@ class PTMRec(Recommender):
                 transfer = self.transfer.loss(batch, z)
                 parts |= {f"transfer_{m}": self.kt_weight * value for m, value in transfer.items()}
         extra = self.tuner.handle.extra_loss() if self.tuner is not None else None
-        return parts if extra is None else {**parts, "regularisation": extra}
+        if extra is None:
+            return parts
+        return {**parts, "regularisation": extra if is_main() else extra.detach()}  # φ's gradients will be summed
 
     def refresh(self) -> None:
         """Bring the tables to the current φ: all items are encoded anew, unless φ has not changed since."""

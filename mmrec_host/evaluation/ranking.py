@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, UserError
 from ..kernels import top_k
+from ..processes import divide
 
 if TYPE_CHECKING:
     from ..data.splits import EvalSplit
@@ -32,7 +33,8 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
 
     The items in `split.mask` are scored -1e10, as in MMRec. What the model needs for all users is computed once, by
     `prepare_evaluation`; the score block [batch, n_items] is allocated once and used for every batch. A model without
-    `score_users` (MMRec's, which may compute all vectors anew for each batch) is asked by `full_sort_predict`.
+    `score_users` (MMRec's, which may compute all vectors anew for each batch) is asked by `full_sort_predict`. Several
+    processes share the batches.
 
     Args:
         model: in evaluation mode, with `n_items`.
@@ -61,9 +63,9 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
         rows = min(rows, max(CACHE_BLOCK // (4 * n_items), CACHE_ROWS))
     batch_size = max(1, min(batch_size, rows))
     users = torch.from_numpy(split.users).to(device)
-    ranked = torch.empty(len(users), k, dtype=torch.int64, device=device)
     scorer = _scorer(model)
-    for start in range(0, len(users), batch_size):
+
+    def rank_from(start: int) -> np.ndarray:
         batch = users[start : start + batch_size]
         masked = split.mask.slice(start, start + batch_size)
         pairs = torch.from_numpy(np.stack([masked.row_ids(), masked.values])).to(device)
@@ -73,8 +75,9 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
             scores = scores.index_select(1, candidates)
         best, columns = top_k(scores, k)
         _refuse_nan(best, batch, model)
-        ranked[start : start + batch_size] = columns if candidates is None else candidates[columns]
-    return ranked.cpu().numpy()
+        return (columns if candidates is None else candidates[columns]).cpu().numpy()
+
+    return np.concatenate(divide(range(0, len(users), batch_size), rank_from))
 
 
 def _scorer(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:

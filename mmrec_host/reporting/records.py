@@ -281,6 +281,10 @@ class RunRecord:
             columns=dict(columns),
             notes=[*self.info["notes"], *outcome.notes],
         )
+        self.draw()
+
+    def draw(self) -> None:
+        """Write curve.png."""
         try:
             draw_curve(self)
         except OSError as error:
