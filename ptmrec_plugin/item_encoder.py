@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from mmrec_host.config import Config
 
 from .encoders.dual import ENCODERS, DualEncoder
 from .encoders.towers import States
+
+if TYPE_CHECKING:
+    from .tuned import TunedEncoder
 
 GAP_SEED = 20250220  # fixed: the planted projection belongs to the control, not to a run
 
@@ -115,14 +118,18 @@ class ItemEncoder:
                 arrays.build(encode, self.chunk, label, progress=bool(self.config["progress"]))
         return arrays
 
-    def pooled(self, modality: str) -> Tensor:
-        """What the frozen tower pools, float32 [n_items, d]; computed once and cached."""
-        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32"), self.n_items)
+    def pooled(self, modality: str, tuned: TunedEncoder | None = None) -> Tensor:
+        """What the frozen tower pools, or a tuned one, float32 [n_items, d]; computed once and cached."""
+        more = {} if tuned is None else {"adapter": tuned.digest}
+        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32", **more), self.n_items)
 
         def encode(items: np.ndarray) -> list[np.ndarray]:
-            return list(self.encoder.encode(modality, self.inputs(self.encoder, modality, items)).float().cpu().numpy())
+            encoder = self.encoder if tuned is None else tuned.encoder
+            compute = encoder.encode if tuned is None else tuned.encode
+            return list(compute(modality, self.inputs(encoder, modality, items)).float().cpu().numpy())
 
-        return torch.from_numpy(self._build(arrays, f"encode {modality}", encode).table()).to(self.config["device"])
+        label = f"encode {modality}" if tuned is None else f"encode {modality}, tuned"
+        return torch.from_numpy(self._build(arrays, label, encode).table()).to(self.config["device"])
 
     def states(self, encoder: DualEncoder, modality: str, cut: int) -> DerivedArrays:
         """Activations that enter block `cut`, float16, of texts only the tokens that are there.
