@@ -16,7 +16,8 @@ from .item_encoder import build_encoder
 from .peft.base import PEFT, STEM
 from .ptmrec import PTMRec
 
-CARD = "README.md"
+# What `ptmrec export adapter` puts beside an adapter.
+CARD, SETTINGS = "README.md", "settings.yaml"
 
 
 class TunedEncoder:
@@ -38,7 +39,7 @@ class TunedEncoder:
         self.handle.load(folder)
         self.handle.train(False)
         sha = hashlib.sha256(config.settings_sha().encode())
-        for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name != CARD):
+        for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in (CARD, SETTINGS)):
             sha.update(file.name.encode() + file.read_bytes())
         self.digest = sha.hexdigest()[:24]
 
