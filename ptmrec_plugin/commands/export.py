@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from mmrec_host.commands.run_argument import open_named_run
@@ -11,6 +12,8 @@ from mmrec_host.errors import ConfigError
 from ..encoding import add_encoding_arguments, encoding_of
 from ..export import Write, adapter_files, feature_files, vector_files, write_files
 from ..tuned import item_features
+
+log = logging.getLogger(__name__)
 
 EXAMPLES = """examples:
   features --run 120000 --to ../MMRec/data/baby --force   tuned features for any MMRec checkout
@@ -38,6 +41,13 @@ class ExportCommand:
         """Write the files and name them."""
         for path in write_files(args.to, _files(args), args.force):
             print(f"wrote {path}")
+        stale = sorted(path.name for path in args.to.glob("*_adj_*.pt")) if args.what == "features" else []
+        if stale:
+            log.warning(
+                "%s: MMRec's models saved item graphs of the features before there, and will read them again: %s. "
+                "Delete them.",
+                args.to, ", ".join(stale),
+            )  # fmt: skip
         return 0
 
 
