@@ -49,7 +49,7 @@ def place(run: FinishedRun, text: str | None, image: Path | None, k: int) -> New
         ConfigError: the model reads no such features, or they come from no encoder; an image that is none.
     """
     tables = item_features(run)
-    given = _encode(run, {m: x for m, x in {"v": image, "t": text}.items() if x is not None}, list(tables))
+    given = _encode(run, {m: x for m, x in {"v": image, "t": text}.items() if x}, list(tables))
     nearness = torch.stack([F.cosine_similarity(tables[m], z[None], dim=1) for m, z in given.items()]).mean(0)
     near = [item for item, _ in best(nearness, STAND_IN)]
     whole = {m: given[m] if m in given else table[near].mean(0) for m, table in tables.items()}
@@ -93,7 +93,8 @@ def _image(path: Path) -> bytes:
 def _scores(run: FinishedRun, tables: dict[str, Tensor], features: dict[str, Tensor]) -> Tensor:
     """Scores [n_users] of one more item: nobody took it, its free vectors are zero, and it has these features.
 
-    The model is built once more, on a catalogue with one more item, so that item graphs have it too.
+    The model is built once more, on a catalogue with one more item, so that item graphs, of the current features, have
+    it too.
     """
     model = run.model.base if isinstance(run.model, PTMRec) else run.model
     if not isinstance(model, Recommender):

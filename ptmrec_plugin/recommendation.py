@@ -72,12 +72,8 @@ def vectors(run: FinishedRun) -> tuple[Tensor, Tensor]:
 def similar(run: FinishedRun, item: int, k: int) -> Scored:
     """The k other items whose vectors have the largest cosine with that of `item`."""
     _, items = vectors(run)
-    return [pair for pair in most_alike(items, items[item], k + 1) if pair[0] != item][:k]
-
-
-def most_alike(rows: Tensor, vector: Tensor, k: int) -> Scored:
-    """The k rows of [n, d] with the largest cosine with a vector [d]."""
-    return best(F.cosine_similarity(rows, vector[None], dim=1), k)
+    cosines = F.cosine_similarity(items, items[item, None], dim=1)
+    return [pair for pair in best(cosines, k + 1) if pair[0] != item][:k]
 
 
 def best(scores: Tensor, k: int) -> Scored:

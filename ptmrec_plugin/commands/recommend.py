@@ -80,10 +80,11 @@ class RecommendCommand:
 def _answers(args: argparse.Namespace, run: FinishedRun, names: Catalogue) -> Iterable[dict[str, Any]]:
     """What is asked for, an object a user or item."""
     if args.all_users:
-        silent = None if run.config["progress"] else True
+        # where the lines come to the terminal, they show the progress
+        shown = run.config["progress"] and (args.output is not None or not sys.stdout.isatty())
         users = everyone(run)
         answers = lines(run, names, users, args.k, args.include_taken)
-        return tqdm(answers, total=len(users), desc="recommend", unit="user", disable=silent, file=sys.stderr)
+        return tqdm(answers, total=len(users), desc="recommend", unit="user", disable=None if shown else True)
     if args.user:
         users = np.array([names.users.index(user) for user in args.user], np.int64)
         return lines(run, names, users, args.k, args.include_taken)

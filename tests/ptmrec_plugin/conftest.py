@@ -21,6 +21,7 @@ for name, command in {"encode": EncodeCommand, "export": ExportCommand, "recomme
 TUNED = {"mode": "joint", "joint_epochs": 2, "pool_size": 16, "tuning_learning_rate": 0.01, "joint_learning_rate": 0.01}
 RUNS = {
     "BPR": ("BPR", {}),
+    "BPR, cold items": ("BPR", {"cold_items": 0.3, "topk": [2], "valid_metric": "Recall@2"}),
     "VBPR": ("VBPR", {}),
     "Content": ("Content", {}),
     "FREEDOM": ("FREEDOM", {}),

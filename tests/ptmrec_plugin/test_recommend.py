@@ -55,6 +55,13 @@ def test_a_list_longer_than_what_is_left_ends_before_the_taken_items(by_hand, se
     assert sorted(item for item, _ in ranked) == sorted(set(range(N_ITEMS)) - set(history(served, 7)))
 
 
+def test_items_kept_out_of_training_are_scored_without_the_vectors_that_were_never_trained(finished):
+    run = open_run(finished("BPR, cold items"))
+    cold = set(run.dataset.splits.test.cold_items.tolist())
+    ((_, ranked, _),) = recommend(run, np.array([7]), N_ITEMS, include_taken=True)
+    assert {item for item, score in ranked if score == 0.0} == cold != set()
+
+
 def test_similar_items_are_those_of_the_largest_cosine(finished):
     run = open_run(finished("BPR"))
     angles = torch.arange(N_ITEMS) * 0.05
@@ -147,7 +154,7 @@ def test_lines_of_json_for_all_users_are_the_same_as_one_by_one(finished, ptmrec
 
 def test_the_terminal_names_titles_scores_and_what_was_taken(finished, ptmrec, served):
     run = finished("VBPR")
-    code, out, _ = ptmrec("recommend", "--run", run.name[-10:], "--runs", served / "runs", "--user", "U5", "index:6")
+    code, out, _ = ptmrec("recommend", "--run", run.name[1:], "--runs", served / "runs", "--user", "U5", "index:6")
     assert code == 0 and out.count("taken before: ") == 2 and "for user U5" in out and "for user U6" in out
     assert f"item {history(served, 5)[0]}" in out.split("taken before: ")[1]
     code, out, _ = ptmrec("recommend", "--run", run, "--item", "48", "-k", 2)
