@@ -12,6 +12,7 @@ Knows nothing of recommenders or encoders: it stores bytes, arrays and what they
 from .content import Content, ContentReport, import_content
 from .derived import ArraySet, DerivedArrays, describe, fingerprint
 from .errors import CacheError
+from .raw_folder import read_texts
 from .store import Store
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "describe",
     "fingerprint",
     "import_content",
+    "read_texts",
 ]

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from mmrec_host.processes import gather, main_first, n_processes, rank
 from .encoders.dual import ENCODERS, DualEncoder
 from .encoders.towers import States
 from .loading import load_ahead, n_workers
+
+if TYPE_CHECKING:
+    from .tuned import TunedEncoder
 
 GAP_SEED = 20250220  # fixed: the planted projection belongs to the control, not to a run
 
@@ -151,15 +154,19 @@ class ItemEncoder:
             arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
         return arrays
 
-    def pooled(self, modality: str) -> Tensor:
-        """What the frozen tower pools, float32 [n_items, d]; computed once and cached."""
-        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32"), self.n_items)
+    def pooled(self, modality: str, tuned: TunedEncoder | None = None) -> Tensor:
+        """What the frozen tower pools, or a tuned one, float32 [n_items, d]; computed once and cached."""
+        more = {} if tuned is None else {"adapter": tuned.digest}
+        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32", **more), self.n_items)
+
+        encoder = (lambda: self.encoder) if tuned is None else (lambda: tuned.encoder)
 
         def encode(inputs: Tensor) -> list[np.ndarray]:
-            return list(self.encoder.encode(modality, inputs).float().cpu().numpy())
+            compute = self.encoder.encode if tuned is None else tuned.encode
+            return list(compute(modality, inputs).float().cpu().numpy())
 
-        built = self._build(arrays, f"encode {modality}", lambda: self.encoder, encode)
-        return torch.from_numpy(built.table()).to(self.config["device"])
+        label = f"encode {modality}" if tuned is None else f"encode {modality}, tuned"
+        return torch.from_numpy(self._build(arrays, label, encoder, encode).table()).to(self.config["device"])
 
     def states(self, encoder: DualEncoder, modality: str, cut: int) -> DerivedArrays:
         """Activations that enter block `cut`, float16, of texts only the tokens that are there.

@@ -19,7 +19,7 @@ from . import phases
 from .feature_slots import FeatureSlots
 from .item_encoder import ItemEncoder
 from .pools import PoolBatch
-from .score_vectors import score_vectors
+from .score_vectors import vectors_of
 from .transfer import KnowledgeTransfer, RidgeStudent
 from .tuner import Tuner
 
@@ -96,12 +96,7 @@ class PTMRec(Recommender):
 
     def representations(self) -> tuple[Tensor, Tensor]:
         """The base's user and item vectors; of one that only scores, factors of its scores."""
-        if self.score_users is not None:
-            return self.base.representations()
-        return score_vectors(self._scores, self.n_users, self.n_items, self.device, self.config["base"])
-
-    def _scores(self, users: Tensor) -> Tensor:
-        return self.base.full_sort_predict([users, users.new_empty(2, 0)])
+        return vectors_of(self.base, self.config["base"])
 
     def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
         """The base's scores [n_batch_users, n_items]."""

@@ -72,7 +72,7 @@ def ranked_items(model: nn.Module, split: EvalSplit, config: Mapping[str, Any], 
         DataError: fewer than k items can be ranked.
         UserError: a score is NaN.
     """
-    with _evaluation_mode(model), _without_ids(model, split.cold_items):
+    with _evaluation_mode(model), without_ids(model, split.cold_items):
         return rank(model, split, k, config["eval_batch_size"], config["device"])
 
 
@@ -108,7 +108,7 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
+def without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
     """The free id vectors of `items` are zero inside, and bit for bit what they were afterwards."""
     tables = model.item_id_tables() if items is not None and hasattr(model, "item_id_tables") else []
     rows = [table.detach() for table in tables]  # shares memory, needs no gradient

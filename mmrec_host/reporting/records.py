@@ -208,8 +208,8 @@ class RunRecord:
         changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
         if changed:
             raise DataError(
-                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or train a run of "
-                "its own, without --resume."
+                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or "
+                "train a run of its own, without --resume."
             )
 
     def identity(self) -> dict[str, Any]:
