@@ -21,7 +21,7 @@ from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
-from .processes import from_main, is_main, local_rank, main_first, n_processes
+from .processes import from_main, is_main, local_rank, n_processes
 from .reporting.environment import reset_peak_memory
 from .reporting.follower import FollowedRecord
 from .reporting.records import RunRecord, same_run
@@ -103,9 +103,7 @@ def build(
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))
     init_seed(int(config["seed"]))
-    if dataset is None:
-        with main_first():  # which makes the dataset, if it can be made
-            dataset = load_dataset(config)
+    dataset = dataset or load_dataset(config)
     loader = dataset.train_loader(config, features or dataset.features(config))
     init_seed(int(config["seed"]))  # the same initial weights, whether features were computed or read
     model = MODELS.get(config["model"])(config, loader).to(config["device"])

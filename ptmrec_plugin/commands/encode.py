@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mmrec_host.data.features import MODALITIES
+from mmrec_host.processes import is_main
 
 from ..encoding import add_encoding_arguments, encoding_of
 
@@ -12,6 +13,8 @@ EXAMPLES = """examples:
   -d mini encoder=offline                the frozen features, which training then only reads
   --run 20260101-120000                  the run's items, by its encoder with the adapter that it trained
   --run 20260101-120000 -d other         another dataset's items, by that encoder
+
+Several processes share the work: `torchrun --nproc_per_node 2 main.py encode -d mini encoder=offline`.
 """
 
 
@@ -31,5 +34,6 @@ class EncodeCommand:
         for modality in encoding.modalities:
             rows, width = encoding.pooled(modality).shape
             tuned = "frozen" if encoding.tuned is None else f"adapter {encoding.tuned.digest}"
-            print(f"{MODALITIES[modality]}: {rows:,} items x {width}, {tuned}, in {encoding.items.store.path}")
+            if is_main():
+                print(f"{MODALITIES[modality]}: {rows:,} items x {width}, {tuned}, in {encoding.items.store.path}")
         return 0
