@@ -12,16 +12,21 @@ Knows nothing of recommenders or encoders: it stores bytes, arrays and what they
 from .content import Content, ContentReport, import_content
 from .derived import ArraySet, DerivedArrays, describe, fingerprint
 from .errors import CacheError
-from .raw_folder import read_texts
+from .image_store import ImageStore, Outcome
+from .raw_folder import BrokenImageError, check_image, read_texts
 from .store import Store
 
 __all__ = [
     "ArraySet",
+    "BrokenImageError",
     "CacheError",
     "Content",
     "ContentReport",
     "DerivedArrays",
+    "ImageStore",
+    "Outcome",
     "Store",
+    "check_image",
     "describe",
     "fingerprint",
     "import_content",

@@ -14,7 +14,8 @@ from PIL import Image
 from .builds import BuildState, load_state, run_build
 from .content_report import UNKNOWN_TEXT, ContentReport, make_report
 from .errors import CacheError
-from .raw_folder import BrokenImageError, RawFolder, read_image, read_texts, scan_folder
+from .image_store import ImageStore
+from .raw_folder import BrokenImageError, ItemText, RawFolder, read_image, read_texts, scan_folder
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -73,8 +74,9 @@ class Content:
 def import_content(store: Store, folder: Path | str, n_items: int, progress: bool = False) -> Content:
     """Put the raw content of `folder` into `store`, unless it is there and the folder's listing has not changed.
 
-    Every image is decoded once to check it. An interrupted import goes on where it was. What is missing or broken is
-    warned of in one line, and listed in `content_report.json` in the environment's folder.
+    Every image file is decoded once to check it; a gathered image (`ImageStore`) was, and is taken as it is. An
+    interrupted import goes on where it was. What is missing or broken is warned of in one line, and listed in
+    `content_report.json` in the environment's folder.
 
     Args:
         store: the dataset's environment.
@@ -91,7 +93,9 @@ def import_content(store: Store, folder: Path | str, n_items: int, progress: boo
     state = load_state(store.get(STATE_KEY))
     if state is None or not state.complete or not state.continues(start):
         texts = read_texts(folder / "items.jsonl", n_items)
-        run_build(store, STATE_KEY, start, lambda state: _next_chunk(raw, texts, state), "content", progress)
+        gathered = ImageStore(folder)
+        raw = replace(raw, gathered=_gathered(gathered, texts))
+        run_build(store, STATE_KEY, start, lambda state: _next_chunk(raw, gathered, texts, state), "content", progress)
     content = Content(store)
     content.report.write(store.path / REPORT_FILE)
     if not content.report.clean:
@@ -99,8 +103,16 @@ def import_content(store: Store, folder: Path | str, n_items: int, progress: boo
     return content
 
 
+def _gathered(images: ImageStore, texts: dict[int, ItemText]) -> dict[int, str]:
+    """The source of each item's gathered image."""
+    if images.revision is None:
+        return {}
+    stored = {source for source, outcome in images.outcomes().items() if outcome.kind == "ok"}
+    return {item: row.image for item, row in texts.items() if row.image in stored}
+
+
 def _next_chunk(
-    raw: RawFolder, texts: dict[int, tuple[str, str]], state: BuildState
+    raw: RawFolder, gathered: ImageStore, texts: dict[int, ItemText], state: BuildState
 ) -> tuple[BuildState, dict[bytes, bytes]]:
     entries: dict[bytes, bytes] = {}
     broken, digest = dict(state.notes["broken_images"]), state.notes["digest"]
@@ -112,7 +124,9 @@ def _next_chunk(
                 image = read_image(raw.images[item])
             except BrokenImageError as reason:
                 broken[str(item)] = f"{raw.images[item].name}: {reason}"
-        title, text = texts.get(item, ("", ""))
+        elif item in raw.gathered:
+            image = gathered.image(raw.gathered[item])
+        title, text, _ = texts.get(item, ItemText())
         values = {
             "image": image or grey_png(),
             "title": _utf8(title),

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .raw_folder import RawFolder
+from .raw_folder import ItemText, RawFolder
 
 UNKNOWN_TEXT = "unknown item"
 
@@ -18,7 +18,7 @@ class ContentReport:
 
     Attributes:
         n_items: items of the dataset.
-        missing_images: items without an image file.
+        missing_images: items without an image file or a gathered image.
         broken_images: file and reason, for each item whose image cannot be used.
         missing_texts: items without a text.
         titles_as_texts: those of them that have a title, which is their text now.
@@ -70,16 +70,16 @@ class ContentReport:
 
 
 def make_report(
-    raw: RawFolder, texts: dict[int, tuple[str, str]], broken_images: dict[str, str], n_items: int
+    raw: RawFolder, texts: dict[int, ItemText], broken_images: dict[str, str], n_items: int
 ) -> ContentReport:
     """The report on a folder whose broken images are known by now (item id, as JSON has it -> reason)."""
-    missing_texts = [item for item in range(n_items) if item not in texts or not texts[item][1]]
+    missing_texts = [item for item in range(n_items) if item not in texts or not texts[item].text]
     return ContentReport(
         n_items=n_items,
-        missing_images=[item for item in range(n_items) if item not in raw.images],
+        missing_images=[item for item in range(n_items) if item not in raw.images and item not in raw.gathered],
         broken_images={int(item): reason for item, reason in broken_images.items()},
         missing_texts=missing_texts,
-        titles_as_texts=[item for item in missing_texts if item in texts and texts[item][0]],
+        titles_as_texts=[item for item in missing_texts if item in texts and texts[item].title],
         ambiguous_images=raw.ambiguous,
         unused_files=raw.unused,
     )

@@ -1,4 +1,4 @@
-"""A dataset folder with raw item content: `images/<itemID>.<suffix>` and `items.jsonl`."""
+"""A dataset folder with raw item content: `images/<itemID>.<suffix>`, `items.jsonl`, and gathered images by source."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ import io
 import json
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
 from .errors import CacheError
+from .image_store import ImageStore
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")  # of several files for an item, the first in this order
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 class BrokenImageError(Exception):
-    """An image file cannot be used; the message is the reason."""
+    """An image cannot be used; the message is the reason."""
+
+
+class ItemText(NamedTuple):
+    """What a line of `items.jsonl` says of an item, stripped, empty where absent or null."""
+
+    title: str = ""
+    text: str = ""
+    image: str = ""  # the source of its gathered image
 
 
 @dataclass(frozen=True)
@@ -30,13 +40,15 @@ class RawFolder:
         images: the image file of each item that has one.
         ambiguous: the names of all files of each item that has several; the first is used.
         unused: names in `images/` that are no `<itemID>.<suffix>` with an id of the dataset.
-        listing: SHA-256 over names, sizes and modification times.
+        listing: SHA-256 over names, sizes and modification times, and the revision of the gathered images.
+        gathered: the source of each item's gathered image; a file in `images/` goes before it.
     """
 
     images: dict[int, Path]
     ambiguous: dict[int, list[str]]
     unused: list[str]
     listing: str
+    gathered: dict[int, str] = field(default_factory=dict)
 
 
 def scan_folder(folder: Path, n_items: int) -> RawFolder:
@@ -72,12 +84,14 @@ def scan_folder(folder: Path, n_items: int) -> RawFolder:
         raise CacheError(f"{folder}: the raw content cannot be read: {error}") from error
     for several in names.values():
         several.sort(key=lambda name: (SUFFIXES.index(os.path.splitext(name)[1].lower()), name))
-    listing = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)
+    listing = repr(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files))
+    revision = ImageStore(folder).revision
+    listing += f" {revision}" if revision else ""
     return RawFolder(
         images={item: images_folder / several[0] for item, several in sorted(names.items())},
         ambiguous={item: several for item, several in sorted(names.items()) if len(several) > 1},
         unused=sorted(unused),
-        listing=hashlib.sha256(repr(listing).encode()).hexdigest(),
+        listing=hashlib.sha256(listing.encode()).hexdigest(),
     )
 
 
@@ -94,26 +108,40 @@ def read_image(path: Path) -> bytes:
             raise BrokenImageError("a link that leaves the dataset folder")
     try:
         data = path.read_bytes()
+    except OSError as error:
+        raise BrokenImageError(f"{type(error).__name__}: {error}") from error
+    check_image(data)
+    return data
+
+
+def check_image(data: bytes) -> tuple[int, int]:
+    """Decode an image as a whole to see that it is good; its width and height in pixels.
+
+    Raises:
+        BrokenImageError: no image of the documented formats, truncated, or over Pillow's limit against decompression
+            bombs (`Image.MAX_IMAGE_PIXELS`).
+    """
+    try:
         with warnings.catch_warnings():
             # Pillow warns above its limit and refuses above twice the limit; here both are refused.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 image.convert("RGB")
+                return image.size
     except UnidentifiedImageError as error:
         raise BrokenImageError(f"no {', '.join(FORMATS)} image") from error
     except Exception as error:  # Pillow's decoders raise errors of many kinds
         raise BrokenImageError(f"{type(error).__name__}: {error}") from error
-    return data
 
 
-def read_texts(path: Path, n_items: int) -> dict[int, tuple[str, str]]:
-    """Title and text of each item in an `items.jsonl`, stripped, empty where absent or null; no file, no texts.
+def read_texts(path: Path, n_items: int) -> dict[int, ItemText]:
+    """What an `items.jsonl` says of each item; no file, no texts.
 
     Raises:
         CacheError: a line is no JSON object, its itemID is missing, out of range or was there before, or its title or
             text is no string. The message names file and line.
     """
-    texts: dict[int, tuple[str, str]] = {}
+    texts: dict[int, ItemText] = {}
     lines: dict[int, int] = {}
     if not path.is_file():
         return texts
@@ -139,5 +167,9 @@ def read_texts(path: Path, n_items: int) -> dict[int, tuple[str, str]]:
                 if not isinstance(row.get(key), str | None):
                     raise CacheError(f'{where}: "{key}" must be a string or null, not {type(row[key]).__name__}.')
             lines[item] = number
-            texts[item] = (row.get("title") or "").strip(), (row.get("text") or "").strip()
+            image = row.get("image")
+            texts[item] = ItemText(
+                *((row.get(key) or "").strip() for key in ("title", "text")),
+                image=image if isinstance(image, str) else "",
+            )
     return texts

@@ -1,4 +1,4 @@
-"""Runs that were finished once, for the tests of what is done with them."""
+"""A server that misbehaves, and runs that were finished once, for the tests of what is done with them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from faulty_server import FaultyServer
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 from shown_runs import make_hostile, train_pair
 
@@ -79,3 +80,11 @@ def shown_pair(tmp_path_factory, toy_in) -> tuple[Path, Path]:
     keys = toy_in(folder)
     make_hostile(folder / "data" / "toy")
     return train_pair(keys)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyServer]:
+    """A server on 127.0.0.1 that misbehaves as it is asked to."""
+    server = FaultyServer()
+    yield server
+    server.stop()

@@ -1,0 +1,115 @@
+"""Amazon's product data of 2014 (J. McAuley): 5-core reviews, and metadata of a category."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .download import fetched, stamped
+from .faults import Faults
+from .interaction_log import InteractionLog, LogBuilder
+from .items import Item
+from .text_lines import read_lines
+from .values import as_number, as_text
+
+ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
+
+
+class AmazonSource:
+    """A category of the data set: the dataset's keys `source_reviews` and `source_metadata` say where it is.
+
+    Args:
+        config: the dataset's configuration, with `text_fields` too.
+        folder: where downloads are kept.
+        progress: show progress bars.
+    """
+
+    raw_names = ("user_id", "asin")  # in the id maps, as MMRec's notebooks have them
+
+    def __init__(self, config: Mapping[str, Any], folder: Path, progress: bool) -> None:
+        self.reviews, self.metadata = config["source_reviews"], config["source_metadata"]
+        self.fields = config["text_fields"]
+        self.expected = config["published_counts"]
+        self.images: Path | None = None
+        self._folder, self._progress = folder, progress
+
+    def described(self) -> dict[str, Any]:
+        """What the prepared data depend on."""
+        return {"reviews": stamped(self.reviews), "metadata": stamped(self.metadata), "text_fields": self.fields}
+
+    def interactions(self, faults: Faults) -> InteractionLog:
+        """All reviews."""
+        return read_reviews(fetched(self.reviews, self._folder, self._progress), faults)
+
+    def items(self, wanted: Collection[str], faults: Faults) -> dict[str, Item]:
+        """The wanted items by ASIN."""
+        return read_metadata(fetched(self.metadata, self._folder, self._progress), wanted, self.fields, faults)
+
+
+def read_reviews(path: Path, faults: Faults) -> InteractionLog:
+    """The reviews in `path`: an object a line with reviewerID, asin, overall and unixReviewTime.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    log = LogBuilder()
+    for number, line in read_lines(path, faults):
+        row = _parse(line)
+        user, item = (as_text(row.get(key)) for key in ("reviewerID", "asin"))
+        time = as_number(row.get("unixReviewTime"))
+        if user and item and not math.isnan(time):
+            log.add(user, item, as_number(row.get("overall")), time)
+        elif line.strip():
+            faults.add("broken review (skipped)", f"{path.name}, line {number}: {line}")
+    return log.build()
+
+
+def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], faults: Faults) -> dict[str, Item]:
+    """Title, text and image address of the wanted items, by ASIN.
+
+    Args:
+        path: a Python literal (as published) or a JSON object a line.
+        fields: those that make the text, in this order; of the categories the first path, as in MMRec.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    items: dict[str, Item] = {}
+    for number, line in read_lines(path, faults):
+        found = ASIN.search(line)
+        if found and found[1] not in wanted:  # a category has many times the items of its 5-core
+            continue
+        row = _parse(line)
+        asin = as_text(row.get("asin"))
+        if asin in wanted:
+            if asin in items:
+                faults.add("item described twice (first kept)", asin)
+            else:
+                text = " ".join(filter(None, (_field(row, name) for name in fields)))
+                items[asin] = Item(_field(row, "title"), text, as_text(row.get("imUrl")))
+        elif line.strip() and not row:
+            faults.add("broken line of metadata (skipped)", f"{path.name}, line {number}: {line}")
+    return items
+
+
+def _parse(line: str) -> dict[str, Any]:
+    """The object in a line; empty if there is none."""
+    for parse in (json.loads, ast.literal_eval) if line.startswith('{"') else (ast.literal_eval, json.loads):
+        try:
+            row = parse(line.strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+        return row if isinstance(row, dict) else {}
+    return {}
+
+
+def _field(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    if name == "categories" and isinstance(value, list) and value and isinstance(value[0], list):
+        value = value[0]
+    return as_text(value)

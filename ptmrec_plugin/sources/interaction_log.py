@@ -1,0 +1,109 @@
+"""Who took what, and when: rows of raw ids, and what is kept of them."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmrec_host.errors import DataError
+
+from .faults import Faults
+
+
+@dataclass(frozen=True)
+class InteractionLog:
+    """Rows in the order of their source.
+
+    Attributes:
+        users, items: int64 [n_rows], positions in `user_ids` and `item_ids`.
+        ratings: float64 [n_rows].
+        times: float64 [n_rows], seconds since 1970, or None where the source has none.
+        user_ids, item_ids: the raw ids as text.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    ratings: np.ndarray
+    times: np.ndarray | None
+    user_ids: list[str]
+    item_ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def select(self, rows: np.ndarray) -> InteractionLog:
+        """The chosen rows (a mask or positions); users and items are numbered by first appearance, as MMRec does."""
+        users, user_ids = _by_appearance(self.users[rows], self.user_ids)
+        items, item_ids = _by_appearance(self.items[rows], self.item_ids)
+        times = None if self.times is None else self.times[rows]
+        return InteractionLog(users, items, self.ratings[rows], times, user_ids, item_ids)
+
+
+class LogBuilder:
+    """Takes rows one at a time, in a few bytes each."""
+
+    def __init__(self) -> None:
+        self._users, self._items = array("q"), array("q")
+        self._ratings, self._times = array("d"), array("d")
+        self._user_codes: dict[str, int] = {}
+        self._item_codes: dict[str, int] = {}
+
+    def add(self, user: str, item: str, rating: float = 1.0, time: float = np.nan) -> None:
+        """Append a row."""
+        self._users.append(self._user_codes.setdefault(user, len(self._user_codes)))
+        self._items.append(self._item_codes.setdefault(item, len(self._item_codes)))
+        self._ratings.append(rating)
+        self._times.append(time)
+
+    def build(self) -> InteractionLog:
+        """The rows so far; without times if a row has none."""
+        times = np.array(self._times)
+        return InteractionLog(
+            np.array(self._users, dtype=np.int64),
+            np.array(self._items, dtype=np.int64),
+            np.array(self._ratings),
+            None if np.isnan(times).any() else times,
+            list(self._user_codes),
+            list(self._item_codes),
+        )
+
+
+def _by_appearance(codes: np.ndarray, ids: list[str]) -> tuple[np.ndarray, list[str]]:
+    kept, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(kept), dtype=np.int64)
+    number[order] = np.arange(len(kept))
+    return number[inverse], [ids[code] for code in kept[order]]
+
+
+def without_repeats(log: InteractionLog, faults: Faults) -> InteractionLog:
+    """The first row of each user-item pair."""
+    _, first = np.unique(log.users * (len(log.item_ids) or 1) + log.items, return_index=True)
+    if len(first) == len(log):
+        return log
+    repeated = np.setdiff1d(np.arange(len(log)), first)
+    for row in repeated:
+        pair = f"user {log.user_ids[log.users[row]]}, item {log.item_ids[log.items[row]]}"
+        faults.add("repeated user-item pair (first kept)", pair)
+    return log.select(np.sort(first))
+
+
+def k_core(log: InteractionLog, k: int) -> InteractionLog:
+    """The largest part of `log` in which every user and every item has at least k rows.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    rows = np.arange(len(log))
+    while len(rows):
+        users, items = log.users[rows], log.items[rows]
+        keep = (np.bincount(users)[users] >= k) & (np.bincount(items)[items] >= k)
+        if keep.all():
+            return log.select(rows)
+        rows = rows[keep]
+    raise DataError(
+        f"no user and item have {k} interactions among each other: of {len(log):,} rows the {k}-core keeps none. Ask "
+        "for less with --k-core N (1 keeps everything), or give more data."
+    )

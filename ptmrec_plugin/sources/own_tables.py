@@ -1,0 +1,94 @@
+"""Interactions and items from the user's own tables."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mmrec_host.errors import DataError
+
+from .columns import ITEM_NAMES, choose, folded, text_columns
+from .faults import Faults
+from .interaction_log import InteractionLog, LogBuilder
+from .items import Item
+from .tables import Row, read_rows
+from .values import as_number, as_text, as_time
+
+Columns = dict[str, object]  # meaning -> column, or columns
+N_FIRST = 1000  # rows that tell the columns; not every object of JSON lines has every key
+
+
+def _start(path: Path, faults: Faults) -> tuple[list[str], Iterator[tuple[str, Row]]]:
+    """The column names that the first rows have, and all rows."""
+    rows = read_rows(path, faults)
+    first = list(itertools.islice(rows, N_FIRST))
+    if not first:
+        n_faults = sum(fault["count"] for fault in faults.as_json().values())
+        raise DataError(f"{path}: holds no readable rows ({n_faults} faults).")
+    return list(dict.fromkeys(name for _, row in first for name in row)), itertools.chain(first, rows)
+
+
+def read_interactions(
+    path: Path, named: Mapping[str, str | None], min_rating: float | None, faults: Faults
+) -> tuple[InteractionLog, Columns]:
+    """The rows of a table of interactions, and which columns were read.
+
+    Args:
+        named: "user", "item", "rating" and "time" -> the user's column name, or None to guess.
+        min_rating: rows with less, or without a readable rating, are left out.
+
+    Raises:
+        ConfigError: a column is not there.
+        DataError: the file cannot be read, or there is nothing in it.
+    """
+    names, rows = _start(path, faults)
+    required = ("user", "item") if min_rating is None else ("user", "item", "rating")
+    columns = choose(path, names, named, required)
+    log = LogBuilder()
+    for where, row in rows:
+        user, item = as_text(row.get(columns["user"])), as_text(row.get(columns["item"]))
+        rating = as_number(row.get(columns["rating"])) if "rating" in columns else 1.0
+        time = as_time(row.get(columns["time"])) if "time" in columns else math.nan
+        if not user or not item:
+            faults.add("interaction without user or item (skipped)", f"{where}: {row}")
+        elif "time" in columns and math.isnan(time):
+            faults.add("interaction without a readable time (skipped)", f"{where}: {row[columns['time']]!r}")
+        elif min_rating is not None and not rating >= min_rating:
+            kind = "without a readable rating" if math.isnan(rating) else "rated too low"
+            faults.add(f"interaction {kind} (skipped)", f"{where}: {row[columns['rating']]!r}")
+        else:
+            log.add(user, item, rating, time)
+    return log.build(), dict(columns)
+
+
+def read_items(
+    path: Path, wanted: Collection[str], named: Mapping[str, str | None], text: Sequence[str] | None, faults: Faults
+) -> tuple[dict[str, Item], Columns]:
+    """The wanted items of a table by raw id, and which columns were read.
+
+    Args:
+        named: "item", "title" and "image" -> the user's column name, or None to guess.
+        text: the columns that make the text, or None to guess.
+
+    Raises:
+        ConfigError: a column is not there.
+        DataError: the file cannot be read, or there is nothing in it.
+    """
+    names, rows = _start(path, faults)
+    if named["item"] is None and not folded(names).keys() & set(ITEM_NAMES.split()):
+        named = {**named, "item": next((name for name in names if name.lower() == "id"), None)}
+    columns = choose(path, names, named, ("item",))
+    fields = text_columns(path, names, text)
+    items: dict[str, Item] = {}
+    for where, row in rows:
+        item = as_text(row.get(columns["item"]))
+        if not item:
+            faults.add("item without an id (skipped)", f"{where}: {row}")
+        elif item in items:
+            faults.add("item described twice (first kept)", f"{where}: {item}")
+        elif item in wanted:
+            title, image = (as_text(row.get(columns[key])) if key in columns else "" for key in ("title", "image"))
+            items[item] = Item(title, " ".join(filter(None, (as_text(row.get(name)) for name in fields))), image)
+    return items, {**columns, "text": fields}
