@@ -93,9 +93,14 @@ class DerivedArrays:
         return state.notes["nbytes"] if state else 0
 
     def build(
-        self, encode: Callable[[np.ndarray], Sequence[np.ndarray]], chunk_size: int, label: str, progress: bool = False
+        self,
+        encode: Callable[[np.ndarray], Sequence[np.ndarray]],
+        chunk_size: int,
+        label: str,
+        progress: bool = False,
+        chunks_a_step: int = 1,
     ) -> None:
-        """Encode all items in fixed chunks of consecutive ids, one transaction a chunk; nothing to do when complete.
+        """Encode all items in fixed chunks of consecutive ids; nothing to do when complete.
 
         An interrupted build goes on at its first missing chunk, if `chunk_size` is the same (the bytes of a batch may
         depend on its size); otherwise it starts over.
@@ -105,6 +110,7 @@ class DerivedArrays:
             chunk_size: items a chunk.
             label: what is encoded, for the progress bar and `describe`.
             progress: show a progress bar when stderr is a terminal.
+            chunks_a_step: so many chunks are asked for at once, and stored in one transaction.
 
         Raises:
             CacheError: `encode` returned NaN or infinity, or another process builds the same with other chunks.
@@ -114,7 +120,7 @@ class DerivedArrays:
             raise ValueError(f"chunk_size must be at least 1, not {chunk_size}")
 
         def step(state: BuildState) -> tuple[BuildState, dict[bytes, bytes]]:
-            ids = np.arange(state.n_done, min(state.n_done + chunk_size, self.n_items))
+            ids = np.arange(state.n_done, min(state.n_done + chunk_size * chunks_a_step, self.n_items))
             entries = self._entries(ids, encode(ids))
             nbytes = state.notes["nbytes"] + sum(map(len, entries.values()))
             notes = {**state.notes, "nbytes": nbytes}

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
 
 from .errors import ConfigError
+from .processes import is_main, rank
 from .registry import Registry
 
 
@@ -61,6 +62,8 @@ def start_logging(args: argparse.Namespace) -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
+    if not is_main():  # says the same
+        level = logging.ERROR
     for package in ("mmrec_host", "feature_cache", "ptmrec_plugin"):
         logging.getLogger(package).setLevel(level)
 
@@ -99,5 +102,5 @@ def report(error: Exception) -> int:
     code: Any = getattr(error, "exit_code", None)
     if code is None:
         raise error
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {error}" if is_main() else f"process {rank()}: error: {error}", file=sys.stderr)
     return code

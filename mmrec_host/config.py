@@ -17,7 +17,7 @@ from .yaml_values import dump, flow, parse_value, read_mapping
 
 # Keys that say where a run stands, not what it computes: they are no part of `Config.settings_sha`.
 MACHINE_KEYS = {"seed", "data_path", "run_path", "cache_path", "device", "threads", "progress", "save_model"}
-MACHINE_KEYS |= {"resume", "checkpoint_interval"}
+MACHINE_KEYS |= {"resume", "checkpoint_interval", "workers"}
 
 LIST_OR_ONE = {"topk", "metrics", "modalities"}  # MMRec takes a single value for these too
 # Without influence on a result, or said by a table's caption.

@@ -21,6 +21,9 @@ from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
+from .processes import from_main, is_main, local_rank, n_processes
+from .reporting.environment import reset_peak_memory
+from .reporting.follower import FollowedRecord
 from .reporting.records import RunRecord, same_run
 from .training.allocator import keep_freed_memory
 from .training.checkpoint import Checkpoint
@@ -69,6 +72,8 @@ def resolve_device(config: Config) -> torch.device:
     name = str(config["device"])
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and n_processes() > 1:
+        name = f"cuda:{local_rank()}"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -112,11 +117,12 @@ def run(config: Config) -> Result:
     not run again.
     """
     started = time.perf_counter()
+    reset_peak_memory()
     root = Path(config["run_path"])
-    earlier = same_run(root, config) if config["resume"] else None
+    earlier = find_earlier(root, config)
     if earlier is not None and earlier.info["status"] == "finished":
         return _finished_before(earlier, config)
-    record = reopen_or_create(earlier, root, config)
+    record = open_record(earlier, root, config)
     try:
         dataset, loader, model = build(config)
         construct = time.perf_counter() - started
@@ -130,7 +136,7 @@ def run(config: Config) -> Result:
         seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"]:
             record.save_model(outcome.best.state, model)
-            if hasattr(model, "save_extras"):
+            if hasattr(model, "save_extras") and is_main():
                 model.save_extras(record.path)
         record.finish(outcome, test, seconds, columns=model.columns(outcome) if hasattr(model, "columns") else {})
         checkpoint.remove()
@@ -141,13 +147,24 @@ def run(config: Config) -> Result:
     return Result(outcome.best.valid.means, test.means, model, record)
 
 
-def reopen_or_create(earlier: RunRecord | None, root: Path, config: Config) -> RunRecord:
-    """The record of a run or search: of an earlier one that goes on, or a new one."""
-    if earlier is None:
-        return RunRecord.create(root, config)
-    log.info("going on with %s", earlier.path)
-    earlier.reopen()
-    return earlier
+def find_earlier(root: Path, config: Config) -> RunRecord | None:
+    """With the key `resume`, the earlier run or search of the same settings and seed."""
+    if not config["resume"]:
+        return None
+    path = from_main(lambda: (found := same_run(root, config)) and found.path)
+    return None if path is None else RunRecord.load(path)
+
+
+def open_record(earlier: RunRecord | None, root: Path, config: Config) -> RunRecord:
+    """The record of a run or search: of an earlier one that goes on, or a new one; the main process writes it."""
+    if is_main():
+        if earlier is None:
+            earlier = RunRecord.create(root, config)
+        else:
+            log.info("going on with %s", earlier.path)
+            earlier.reopen()
+    path = from_main(lambda: earlier.path)  # type: ignore[union-attr]
+    return earlier if is_main() else FollowedRecord.load(path)  # type: ignore[return-value]
 
 
 def _finished_before(record: RunRecord, config: Config) -> Result:

@@ -63,7 +63,7 @@ def estimate(config: Any, dataset: Any) -> list[str]:
 def _time(items: ItemEncoder, modality: str, sample: np.ndarray) -> float:
     """Seconds an item through the whole tower."""
     encoder = items.encoder
-    inputs = items.inputs(encoder, modality, sample)
+    inputs = items.inputs(encoder, modality, sample).to(items.config["device"])
     with torch.no_grad():
         encoder.encode(modality, inputs).cpu()  # the first call pays for set-up
         started = time.perf_counter()
@@ -77,7 +77,8 @@ def _tuned(items: ItemEncoder, modality: str, sample: np.ndarray, cut: int, whol
     if cut == STEM:
         return f"all of it tuned: a stage-2 epoch about {_minutes(whole)}, nothing cached"
     with torch.no_grad():
-        states = items.encoder.states(modality, items.inputs(items.encoder, modality, sample), cut)
+        inputs = items.inputs(items.encoder, modality, sample).to(items.config["device"])
+        states = items.encoder.states(modality, inputs, cut)
     cached = f"activations {states.hidden.numel() / len(sample) * HALF * items.n_items / MB:,.0f} MB"
     if not tower.n_blocks:
         return f"a network beside it tuned, {cached}"

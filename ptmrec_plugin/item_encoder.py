@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,9 +14,14 @@ from torch import Tensor
 
 from feature_cache import Content, DerivedArrays, Store, import_content
 from mmrec_host.config import Config
+from mmrec_host.processes import gather, main_first, n_processes, rank
 
 from .encoders.dual import ENCODERS, DualEncoder
 from .encoders.towers import States
+from .loading import load_ahead, n_workers
+
+if TYPE_CHECKING:
+    from .tuned import TunedEncoder
 
 GAP_SEED = 20250220  # fixed: the planted projection belongs to the control, not to a run
 
@@ -82,7 +87,8 @@ class ItemEncoder:
     def __init__(self, config: Any, folder: Path, n_items: int) -> None:
         self.config, self.n_items = config, n_items
         self.store = Store(Path(config["cache_path"]) / config["dataset"])
-        self.content: Content = import_content(self.store, folder, n_items, progress=bool(config["progress"]))
+        with main_first():
+            self.content: Content = import_content(self.store, folder, n_items, progress=bool(config["progress"]))
         self.chunk = int(config["encode_batch_size"])
 
     @functools.cached_property
@@ -100,29 +106,67 @@ class ItemEncoder:
         }
 
     def inputs(self, encoder: DualEncoder, modality: str, items: np.ndarray) -> Tensor:
-        """Pixels or token ids of the given items, on the encoder's device."""
+        """Pixels or token ids of the given items, on the CPU."""
         if modality == "v":
-            batch = encoder.pixels([self.content.image(int(i)) for i in items])
-        else:
-            batch = encoder.tokens([self.content.text(int(i)) for i in items])
-        return batch.to(self.config["device"])
+            return encoder.pixels([self.content.image(int(i)) for i in items])
+        return encoder.tokens([self.content.text(int(i)) for i in items])
 
     def _build(
-        self, arrays: DerivedArrays, label: str, encode: Callable[[np.ndarray], list[np.ndarray]]
+        self,
+        arrays: DerivedArrays,
+        label: str,
+        encoder: Callable[[], DualEncoder],
+        encode: Callable[[Tensor], list[np.ndarray]],
     ) -> DerivedArrays:
-        if not arrays.complete:
-            with torch.no_grad():
-                arrays.build(encode, self.chunk, label, progress=bool(self.config["progress"]))
+        """Build what is not complete: `encode` pixels or tokens chunk by chunk, each process every so many chunks.
+
+        The chunks are the same for any number of processes, and so are the bytes.
+        """
+        if arrays.complete:
+            return arrays
+        modality, workers = arrays.fields["modality"], n_workers(self.config)
+        ahead: Iterator[tuple[np.ndarray, Tensor]] = iter(())
+
+        def load(items: np.ndarray) -> Tensor:
+            return self.inputs(encoder(), modality, items)
+
+        def mine(first: int) -> list[np.ndarray]:
+            """This process's chunks of a round that begins with item `first`, and of all rounds after it."""
+            starts = range(first + rank() * self.chunk, self.n_items, n_processes() * self.chunk)
+            return [np.arange(start, min(start + self.chunk, self.n_items)) for start in starts]
+
+        def encode_chunk(first: int) -> list[np.ndarray]:
+            nonlocal ahead
+            if not (chunks := mine(first)):
+                return []
+            items, inputs = next(ahead, (None, None))
+            if items is None or items[0] != chunks[0][0]:  # at the start, or another process has gone on before
+                encoder()  # loaded here, and handed to the workers
+                ahead = load_ahead(load, chunks, workers)
+                items, inputs = next(ahead)
+            return encode(inputs.to(self.config["device"]))
+
+        def encode_round(items: np.ndarray) -> list[np.ndarray]:
+            return [row for rows in gather(lambda: encode_chunk(int(items[0]))) for row in rows]
+
+        with torch.no_grad():
+            progress = bool(self.config["progress"])
+            arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
         return arrays
 
-    def pooled(self, modality: str) -> Tensor:
-        """What the frozen tower pools, float32 [n_items, d]; computed once and cached."""
-        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32"), self.n_items)
+    def pooled(self, modality: str, tuned: TunedEncoder | None = None) -> Tensor:
+        """What the frozen tower pools, or a tuned one, float32 [n_items, d]; computed once and cached."""
+        more = {} if tuned is None else {"adapter": tuned.digest}
+        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32", **more), self.n_items)
 
-        def encode(items: np.ndarray) -> list[np.ndarray]:
-            return list(self.encoder.encode(modality, self.inputs(self.encoder, modality, items)).float().cpu().numpy())
+        encoder = (lambda: self.encoder) if tuned is None else (lambda: tuned.encoder)
 
-        return torch.from_numpy(self._build(arrays, f"encode {modality}", encode).table()).to(self.config["device"])
+        def encode(inputs: Tensor) -> list[np.ndarray]:
+            compute = self.encoder.encode if tuned is None else tuned.encode
+            return list(compute(modality, inputs).float().cpu().numpy())
+
+        label = f"encode {modality}" if tuned is None else f"encode {modality}, tuned"
+        return torch.from_numpy(self._build(arrays, label, encoder, encode).table()).to(self.config["device"])
 
     def states(self, encoder: DualEncoder, modality: str, cut: int) -> DerivedArrays:
         """Activations that enter block `cut`, float16, of texts only the tokens that are there.
@@ -133,27 +177,27 @@ class ItemEncoder:
         kind = encoder.towers[modality].kind
         arrays = DerivedArrays(self.store, self._fields(modality, kind=kind, block=cut, dtype="float16"), self.n_items)
 
-        def encode(items: np.ndarray) -> list[np.ndarray]:
-            states = encoder.states(modality, self.inputs(encoder, modality, items), cut)
+        def encode(inputs: Tensor) -> list[np.ndarray]:
+            states = encoder.states(modality, inputs, cut)
             hidden = states.hidden.half().cpu().numpy()
             if states.tokens is None:
                 return list(hidden)
             lengths = encoder.lengths(states.tokens).tolist()
             return [row[:length] for row, length in zip(hidden, lengths)]
 
-        return self._build(arrays, f"activations {modality}", encode)
+        return self._build(arrays, f"activations {modality}", lambda: encoder, encode)
 
     def transform(self, modality: str) -> Transform:
         """What follows the tower, fitted to its frozen features."""
         return Transform.fit(self.pooled(modality), modality, self.config)
 
 
-def stack_states(rows: list[np.ndarray], tokens: Tensor | None, device: torch.device) -> States:
-    """One batch from cached activations; those of texts [length_i, width] are filled up to the longest."""
+def stack_states(rows: list[np.ndarray], tokens: Tensor | None) -> States:
+    """One batch from cached activations, as stored; those of texts [length_i, width] are filled up to the longest."""
     if tokens is None:
-        return States(torch.from_numpy(np.stack(rows)).to(device).float())
+        return States(torch.from_numpy(np.stack(rows)))
     longest = max(len(row) for row in rows)
     hidden = np.zeros((len(rows), longest, rows[0].shape[1]), np.float16)
     for place, row in zip(hidden, rows):
         place[: len(row)] = row
-    return States(torch.from_numpy(hidden).to(device).float(), tokens[:, :longest].to(device))
+    return States(torch.from_numpy(hidden), tokens[:, :longest])

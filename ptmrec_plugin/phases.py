@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from mmrec_host.quick_start import init_seed
 from mmrec_host.training.phases import Phase, restore, single_phase
 from mmrec_host.training.progress import Best
 
-from .pools import make_batches
+from .pools import PoolBatch, make_batches
 from .transfer import KnowledgeTransfer, RidgeStudent, Teacher
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
 
     return Phase(
         name=name,
-        batches=lambda epoch: batches.epoch(epoch, name),
+        batches=lambda epoch: _loaded(model, batches.epoch(epoch, name), epoch),
         n_batches=len(batches),
         loss=model.tuning_loss,
         parameter_groups=parameter_groups,
@@ -153,9 +154,14 @@ def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
         begin=begin,
         score_start=not mode.from_scratch,
         before_evaluation=model.refresh,
+        after_backward=lambda: model.tuner and model.tuner.sum_gradients(),
         report=report,
         learner=config["stage2_learner"],
     )
+
+
+def _loaded(model: PTMRec, batches: Iterator[PoolBatch], epoch: int) -> Iterator[PoolBatch]:
+    return batches if model.tuner is None else model.tuner.ahead(batches, epoch)
 
 
 def _vectors(model: PTMRec):

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
+from mmrec_host.processes import is_main
 from mmrec_host.training.phases import Phase, restore, snapshot
 from mmrec_host.training.trainer import Outcome
 
@@ -18,7 +19,7 @@ from . import phases
 from .feature_slots import FeatureSlots
 from .item_encoder import ItemEncoder
 from .pools import PoolBatch
-from .score_vectors import score_vectors
+from .score_vectors import vectors_of
 from .transfer import KnowledgeTransfer, RidgeStudent
 from .tuner import Tuner
 
@@ -95,12 +96,7 @@ class PTMRec(Recommender):
 
     def representations(self) -> tuple[Tensor, Tensor]:
         """The base's user and item vectors; of one that only scores, factors of its scores."""
-        if self.score_users is not None:
-            return self.base.representations()
-        return score_vectors(self._scores, self.n_users, self.n_items, self.device, self.config["base"])
-
-    def _scores(self, users: Tensor) -> Tensor:
-        return self.base.full_sort_predict([users, users.new_empty(2, 0)])
+        return vectors_of(self.base, self.config["base"])
 
     def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
         """The base's scores [n_batch_users, n_items]."""
@@ -121,7 +117,7 @@ class PTMRec(Recommender):
         if self.tuner is not None:
             self.tuner.handle.train(True)
             self.tuner.changed = True
-            live = {m: self.tuner.live(m, batch.items) for m in self.tuner.modalities}
+            live = self.tuner.live(batch.items)
         tables = {m: x.index_copy(0, batch.items, live[m]) if m in live else x for m, x in self.tables.items()}
         with self.slots.live(tables):
             loss = self.base.calculate_loss(batch.interactions)
@@ -131,7 +127,9 @@ class PTMRec(Recommender):
                 transfer = self.transfer.loss(batch, z)
                 parts |= {f"transfer_{m}": self.kt_weight * value for m, value in transfer.items()}
         extra = self.tuner.handle.extra_loss() if self.tuner is not None else None
-        return parts if extra is None else {**parts, "regularisation": extra}
+        if extra is None:
+            return parts
+        return {**parts, "regularisation": extra if is_main() else extra.detach()}  # φ's gradients will be summed
 
     def refresh(self) -> None:
         """Bring the tables to the current φ: all items are encoded anew, unless φ has not changed since."""

@@ -6,14 +6,35 @@ import logging
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmrec_host.evaluation.ranking import MEMORY_BLOCK, NotFinite
+from mmrec_host.models.base import Recommender
 
 log = logging.getLogger(__name__)
 
 RANK = 192  # most models score by the product of vectors of 64 or 128 dimensions
 MISSING = 1e-4  # share of the scores' sum of squares that may be left out without a word
+
+
+@torch.no_grad()
+def vectors_of(model: nn.Module, name: str) -> tuple[Tensor, Tensor]:
+    """User vectors [n_users, d] and item vectors [n_items, d] whose products are the model's scores.
+
+    Its own where it has such, else factors of its scores (`score_vectors`).
+
+    Args:
+        name: of the model, for messages.
+    """
+    own = getattr(type(model), "representations", Recommender.representations)
+    if own is not Recommender.representations:
+        return model.representations()
+    device = next(model.parameters()).device
+
+    def score(users: Tensor) -> Tensor:
+        return model.full_sort_predict([users, users.new_empty(2, 0)])
+
+    return score_vectors(score, model.n_users, model.n_items, device, name)
 
 
 @torch.no_grad()
@@ -40,7 +61,7 @@ def score_vectors(
         for users in torch.arange(n_users, device=device).split(max(1, MEMORY_BLOCK // (4 * n_items))):
             scores = score(users).float()
             if not scores.isfinite().all():
-                raise NotFinite(f"{name} gives scores that are not finite, so it can teach nothing: it has diverged.")
+                raise NotFinite(f"{name} gives scores that are not finite, so it has diverged.")
             yield users, scores
 
     basis, _ = torch.linalg.qr(torch.cat([scores @ probes for _, scores in blocks()]))
@@ -53,8 +74,8 @@ def score_vectors(
     missing = 1 - values.double().square().sum().item() / max(squares, 1e-300)
     if missing > MISSING:
         log.warning(
-            "%s: its scores are no products of vectors of at most %d dimensions; the teacher's leave %.2g of their sum "
-            "of squares out",
+            "%s: its scores are no products of vectors of at most %d dimensions; vectors leave %.2g of their "
+            "sum of squares out",
             name, rank, missing,
         )  # fmt: skip
     kept = values > values[0] * 1e-6

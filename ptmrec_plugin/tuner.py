@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,16 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from mmrec_host.data.features import shuffled_order
+from mmrec_host.data.loader import epoch_generator
+from mmrec_host.processes import divide, gather_rows, n_processes, rank, sum_gradients
 
-from .item_encoder import ItemEncoder, build_encoder, stack_states
-from .peft.base import PEFT, STEM, Handle
+from .encoders.towers import States
+from .item_encoder import ItemEncoder, build_encoder
+from .live_encoder import LiveEncoder
+from .loading import load_ahead, n_workers
+from .memory import require_memory
+from .peft.base import PEFT, Handle
+from .pools import PoolBatch
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +32,7 @@ log = logging.getLogger(__name__)
 class Tuner:
     """Encodes items under the current PEFT parameters φ.
 
-    Below the lowest block that the variant touches everything is frozen: its activations are read from the cache
-    (`reuse_activations`), so that only the blocks above run.
+    Several processes divide the items; each back-propagates to its own, and their gradients are summed.
 
     Args:
         modalities: what the recommender uses; those whose tower the variant leaves alone stay frozen.
@@ -40,14 +48,12 @@ class Tuner:
         self.modalities = list(self.handle.cuts)
         self.first_state = self.handle.state()
         self.transforms = {m: items.transform(m) for m in self.modalities}
-        reuse = config["reuse_activations"]
-        cached = {m: cut for m, cut in self.handle.cuts.items() if reuse and cut != STEM}
-        self.states = {m: items.states(self.encoder, m, cut) for m, cut in cached.items()}
-        self.tokens = (
-            self.encoder.tokens([items.content.text(i) for i in range(items.n_items)])
-            if "t" in self.states and self.encoder.towers["t"].kind == "states"
-            else None
-        )
+        self.live_encoder = LiveEncoder(config, items, self.handle)
+        most = int(config["pool_size"] if config["batching"] == "item_pool" else 2 * config["train_batch_size"])
+        require_memory(self.live_encoder, -(-min(most, items.n_items) // n_processes()))
+        self.workers = n_workers(config)
+        self.draws = np.random.default_rng(int(config["seed"]))  # of this process's dropout
+        self.loaded: tuple[Tensor, dict[str, States]] | None = None  # of the batch that comes next
         self.changed = False
         self.gradient_norms: dict[str, list[Tensor]] = {m: [] for m in self.modalities}
         self.encoded, self.started, self.ended = 0, 0.0, 0.0  # of the epoch that runs
@@ -56,19 +62,51 @@ class Tuner:
         order = shuffled_order(config, items.n_items)
         self.order = np.arange(items.n_items) if order is None else order.numpy()  # row i holds this item's features
 
-    def _encode(self, modality: str, ids: np.ndarray) -> Tensor:
-        if modality not in self.states:
-            return self.encoder.encode(modality, self.items.inputs(self.encoder, modality, ids))
-        tokens = self.tokens[torch.from_numpy(ids)] if modality == "t" and self.tokens is not None else None
-        states = stack_states(self.states[modality].read(ids), tokens, self.config["device"])
-        return self.encoder.finish(modality, states, self.handle.cuts[modality])
+    def ahead(self, batches: Iterable[PoolBatch], epoch: int) -> Iterator[PoolBatch]:
+        """The batches of an epoch; what the encoder needs of each is loaded before it comes."""
+        self.draws = epoch_generator(self.config["seed"], f"process {rank()}", epoch)
+        self.started = time.perf_counter()
+        for batch, loaded in load_ahead(lambda batch: self._load(batch.items), batches, self.workers):
+            self.loaded = batch.items, loaded
+            yield batch
 
-    def live(self, modality: str, items: Tensor) -> Tensor:
-        """Differentiable features [n, d] of distinct items under φ; counts them and watches their gradient."""
-        if not self.encoded:
-            self.started = time.perf_counter()
-        z = self.transforms[modality](self._encode(modality, self.order[items.cpu().numpy()]))
-        self.encoded += len(items)
+    def _load(self, items: Tensor) -> dict[str, States]:
+        """This process's share."""
+        ids = self.order[items.cpu().numpy()]
+        share = np.array_split(ids, n_processes())[rank()]
+        return self.live_encoder.load(share) if len(share) else {}
+
+    def live(self, items: Tensor) -> dict[str, Tensor]:
+        """Differentiable features [n, d] of distinct items under φ, by modality; counts them and watches their
+        gradient.
+        """
+        ahead = self.loaded is not None and self.loaded[0] is items
+        loaded = self.loaded[1] if ahead else self._load(items)
+        with self._own_random_states():
+            shares = {m: self._share(m, loaded) for m in self.modalities}
+        self.encoded += len(items) * len(shares)
+        counts = [len(part) for part in np.array_split(np.empty(len(items)), n_processes())]
+        return {m: self._watched(m, gather_rows(z, counts)) for m, z in shares.items()}
+
+    @contextmanager
+    def _own_random_states(self) -> Iterator[None]:
+        """Inside, each of several processes draws a dropout of its own; all are in one state again afterwards."""
+        if n_processes() == 1:
+            yield
+            return
+        device = self.config["device"]
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(self.draws.integers(2**31)))
+            yield
+
+    def _share(self, modality: str, loaded: dict[str, States]) -> Tensor:
+        if modality in loaded:
+            return self.transforms[modality](self.live_encoder.encode(modality, loaded[modality]))
+        return torch.empty(
+            0, *self.transforms[modality].mean.shape, device=self.config["device"]
+        )  # more processes than items
+
+    def _watched(self, modality: str, z: Tensor) -> Tensor:
         if z.requires_grad:
             z.register_hook(lambda grad: self.gradient_norms[modality].append(grad.detach().norm()))
         return z
@@ -77,9 +115,19 @@ class Tuner:
     def table(self, modality: str) -> Tensor:
         """Features of all items under the current φ, [n_items, d]."""
         self.handle.train(False)
-        ids, size = self.order, int(self.config["pool_size"])
-        rows = [self.transforms[modality](self._encode(modality, ids[i : i + size])) for i in range(0, len(ids), size)]
-        return torch.cat(rows)
+        size = int(self.config["pool_size"])
+        chunks = [self.order[start : start + size] for start in range(0, len(self.order), size)]
+        loaded = load_ahead(
+            lambda ids: self.live_encoder.load_one(modality, ids), chunks[rank() :: n_processes()], self.workers
+        )
+        rows = divide(
+            chunks, lambda _: self.transforms[modality](self.live_encoder.encode(modality, next(loaded)[1])).cpu()
+        )
+        return torch.cat(rows).to(self.config["device"])
+
+    def sum_gradients(self) -> None:
+        """Add up what the processes' shares gave φ."""
+        sum_gradients(self.handle.named_parameters().values())
 
     def after_step(self) -> None:
         """Called after each step of the optimizer that has φ."""

@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from raw_dataset import write_dataset
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-COLOURS = [(220, 40, 40), (40, 200, 60), (40, 60, 220), (230, 220, 50)]
-WORDS = ["red shoe for running", "green tent for camping", "blue lamp for reading", "yellow kettle for tea"]
-N_USERS, N_ITEMS = 40, 48
-
-
-def write_dataset(folder: Path, name: str = "toy", seed: int = 0) -> Path:
-    """`<folder>/<name>` in MMRec's layout with images and texts; item i belongs to cluster i % 4, user u to u % 4."""
-    rng = np.random.default_rng(seed)
-    home = folder / name
-    (home / "images").mkdir(parents=True)
-    lines = ["userID\titemID\trating\ttimestamp\tx_label"]
-    for user in range(N_USERS):
-        own = [i for i in range(N_ITEMS) if i % 4 == user % 4]
-        other = [i for i in range(N_ITEMS) if i % 4 != user % 4]
-        taken = [*rng.permutation(own)[:8], *rng.permutation(other)[:2]]
-        lines += [
-            f"{user}\t{item}\t5.0\t{n}\t{0 if n < 6 else 1 if n == 6 else 2}"
-            for n, item in enumerate(rng.permutation(taken))
-        ]
-    (home / f"{name}.inter").write_text("\n".join(lines) + "\n")
-    with (home / "items.jsonl").open("w") as file:
-        for item in range(N_ITEMS):
-            noise = rng.integers(-30, 30, (40, 40, 3))
-            pixels = np.clip(np.array(COLOURS[item % 4]) + noise, 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(home / "images" / f"{item}.png")
-            file.write(
-                json.dumps({"itemID": item, "title": f"item {item}", "text": f"{WORDS[item % 4]} number {item}"}) + "\n"
-            )
-    return home
 
 
 @pytest.fixture
@@ -53,8 +22,27 @@ def raw_data(tmp_path: Path) -> Path:
 @pytest.fixture
 def toy_keys(raw_data: Path, tmp_path: Path) -> dict[str, object]:
     """Keys that run on `toy` quickly, into the test's own folders."""
+    return keys_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def toy_in() -> Callable[[Path], dict[str, object]]:
+    """Makes `toy` in a folder and gives the keys that run on it, for what several tests share."""
+
+    def make(folder: Path) -> dict[str, object]:
+        write_dataset(folder / "data")
+        return keys_in(folder)
+
+    return make
+
+
+def keys_in(folder: Path) -> dict[str, object]:
+    """Keys that run quickly on `toy` in `<folder>/data`."""
+    paths = {
+        f"{name}_path": str(folder / place) for name, place in {"data": "data", "run": "runs", "cache": "cache"}.items()
+    }
     return {
-        **{"data_path": str(raw_data), "run_path": str(tmp_path / "runs"), "cache_path": str(tmp_path / "cache")},
+        **paths,
         **{"encoder": "tiny", "epochs": 3, "embedding_size": 16, "train_batch_size": 128, "topk": [5, 10, 20]},
         **{"device": "cpu", "progress": False},
     }

@@ -13,6 +13,7 @@ from ..config import Config, collect_layers, known_keys, load_config, parse_over
 from ..errors import ConfigError
 from ..models.base import MODELS
 from ..plugins import add_plugin_arguments, load_plugins
+from ..processes import is_main, n_processes
 from ..quick_start import run
 from ..reporting.render import render
 from ..reporting.tables import results_table
@@ -27,6 +28,8 @@ EXAMPLES = """examples:
   -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each option, one table
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
   -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
+
+Several processes share the encoder's work: `torchrun --nproc_per_node 2 main.py -m PTMRec -d mini`.
 
 Other commands (`list`, `table`, `install`, …) stand in place of -m: see `ptmrec -h`.
 """
@@ -77,7 +80,7 @@ class RunCommand:
             raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
         configs = resolve(args)
         for config in configs:
-            config["progress"] = config["progress"] and not args.quiet
+            config["progress"] = config["progress"] and not args.quiet and is_main()
             config["resume"] = config["resume"] or args.resume
         if args.dry_run:
             for config in configs:
@@ -85,7 +88,9 @@ class RunCommand:
             return 0
         if args.search:
             for config in configs:
-                print(grid_search(config))
+                table = grid_search(config)
+                if is_main():
+                    print(table)
             return 0
         return train_all(configs, args.seeds)
 
@@ -146,9 +151,11 @@ def train_all(configs: list[Config], n_seeds: int) -> int:
                 try:
                     records.append(run(config.replaced(seed=seed)).record)
                 except Exception as error:
+                    if n_processes() > 1:  # the others may be waiting for this one, who must not go on alone
+                        raise
                     report(error)  # raises what is no message for the user
                     failed += 1
     finally:  # what has been measured is shown, whatever ended the rest
-        for table in results_table(records):
+        for table in results_table(records) if is_main() else []:
             print(render(table, "text"))
     return 2 if failed and not records else 1 if failed else 0

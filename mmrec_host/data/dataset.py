@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..processes import main_first
 from ..registry import Registry
 from .features import Features, load_features
 from .interactions import Interactions, read_interactions
@@ -59,7 +60,8 @@ def dataset_folder(config: Any) -> Path:
     """
     folder = Path(config["data_path"]) / config["dataset"]
     if config["dataset_maker"]:
-        MAKERS.get(config["dataset_maker"])(folder, config)
+        with main_first():
+            MAKERS.get(config["dataset_maker"])(folder, config)
     if not folder.is_dir():
         raise DataError(
             f"dataset {config['dataset']!r}: there is no folder {folder}. It must hold {config['dataset']}.inter in "

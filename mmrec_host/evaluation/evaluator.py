@@ -58,12 +58,22 @@ def evaluate(model: nn.Module, split: EvalSplit, config: Mapping[str, Any]) -> E
     metrics, ks = requested_metrics(config)
     if len(split.users) == 0:
         raise DataError(f"{split.name}: no user has a positive item in this split, so there is nothing to evaluate")
-    with _evaluation_mode(model), _without_ids(model, split.cold_items):
-        ranked = rank(model, split, max(ks), config["eval_batch_size"], config["device"])
+    ranked = ranked_items(model, split, config, max(ks))
     per_user = per_user_metrics(ranked, split.positives, metrics, ks)
     means = {name: float(values.mean()) for name, values in per_user.items()}
     n_ranked = model.n_items if split.candidates is None else len(split.candidates)
     return Evaluation(split.name, split.users, per_user, means, n_ranked)
+
+
+def ranked_items(model: nn.Module, split: EvalSplit, config: Mapping[str, Any], k: int) -> np.ndarray:
+    """The rankings that `evaluate` scores: ids of each user's k best items, best first, int64 [n_users, k].
+
+    Raises:
+        DataError: fewer than k items can be ranked.
+        UserError: a score is NaN.
+    """
+    with _evaluation_mode(model), without_ids(model, split.cold_items):
+        return rank(model, split, k, config["eval_batch_size"], config["device"])
 
 
 def requested_metrics(config: Mapping[str, Any]) -> tuple[list[str], list[int]]:
@@ -98,7 +108,7 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
+def without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
     """The free id vectors of `items` are zero inside, and bit for bit what they were afterwards."""
     tables = model.item_id_tables() if items is not None and hasattr(model, "item_id_tables") else []
     rows = [table.detach() for table in tables]  # shares memory, needs no gradient

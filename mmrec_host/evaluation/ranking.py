@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import processes
 from ..errors import DataError, UserError
 from ..kernels import top_k
 
@@ -26,11 +28,27 @@ CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is rank
 CACHE_ROWS = 64  # ... but so many users at least, lest the item vectors be read too often
 
 
-@torch.no_grad()
 def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
-    """Ids of the k best items of each user, best first, int64 [n_users, k].
+    """Ids of the k best items of each user, best first, int64 [n_users, k]; arguments and errors as `ranked_batches`.
 
-    The items in `split.mask` are scored -1e10, as in MMRec. What the model needs for all users is computed once, by
+    The items in `split.mask` are scored -1e10, as in MMRec. Several processes share the batches.
+    """
+
+    def mine() -> list[np.ndarray]:
+        share = ranked_batches(model, split, k, batch_size, device, processes.rank(), processes.n_processes())
+        return [items.cpu().numpy() for _, _, items in share]
+
+    rounds = itertools.zip_longest(*processes.gather(mine))
+    return np.concatenate([items for turn in rounds for items in turn if items is not None])
+
+
+@torch.no_grad()
+def ranked_batches(
+    model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device, first: int = 0, step: int = 1
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Users int64 [b], their k best scores [b, k] and items int64 [b, k], best first, a batch at a time.
+
+    The items in `split.mask` score MASKED_SCORE. What the model needs for all users is computed once, by
     `prepare_evaluation`; the score block [batch, n_items] is allocated once and used for every batch. A model without
     `score_users` (MMRec's, which may compute all vectors anew for each batch) is asked by `full_sort_predict`.
 
@@ -41,6 +59,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
         batch_size: users scored at once; fewer are if their score block would be larger than 512 MiB, or on a CPU by
             `score_users` than 8 MiB and 64 users.
         device: where the model is.
+        first, step: number of the first batch, and of batches from one to the next.
 
     Raises:
         DataError: fewer than k items can be ranked.
@@ -61,9 +80,8 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
         rows = min(rows, max(CACHE_BLOCK // (4 * n_items), CACHE_ROWS))
     batch_size = max(1, min(batch_size, rows))
     users = torch.from_numpy(split.users).to(device)
-    ranked = torch.empty(len(users), k, dtype=torch.int64, device=device)
     scorer = _scorer(model)
-    for start in range(0, len(users), batch_size):
+    for start in range(first * batch_size, len(users), step * batch_size):
         batch = users[start : start + batch_size]
         masked = split.mask.slice(start, start + batch_size)
         pairs = torch.from_numpy(np.stack([masked.row_ids(), masked.values])).to(device)
@@ -73,8 +91,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
             scores = scores.index_select(1, candidates)
         best, columns = top_k(scores, k)
         _refuse_nan(best, batch, model)
-        ranked[start : start + batch_size] = columns if candidates is None else candidates[columns]
-    return ranked.cpu().numpy()
+        yield batch, best, columns if candidates is None else candidates[columns]
 
 
 def _scorer(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import subprocess
 import sys
@@ -27,19 +28,36 @@ def environment() -> dict[str, Any]:
     return described
 
 
+def reset_peak_memory() -> None:
+    """Count the peaks from here on, where the system can: a run's are then not those of the runs before it."""
+    with contextlib.suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def peak_memory() -> dict[str, float]:
-    """Largest memory of this process since it began: `peak_memory_mb`; `peak_cuda_memory_mb` where CUDA was used."""
+    """Largest memory since `reset_peak_memory` (elsewhere than on Linux since the process began): `peak_memory_mb`;
+    `peak_cuda_memory_mb` where CUDA was used.
+    """
     peaks = {}
     try:
-        import resource  # not on Windows
-    except ImportError:
-        pass
-    else:
-        unit = 1 if sys.platform == "darwin" else 1024
-        peaks["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        peaks["peak_memory_mb"] = int(status.partition("VmHWM:")[2].split(maxsplit=1)[0]) / 1024
+    except (OSError, ValueError, IndexError):
+        peaks |= _peak_of_process()
     if torch.cuda.is_initialized():
         peaks["peak_cuda_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     return peaks
+
+
+def _peak_of_process() -> dict[str, float]:
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return {}
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20}
 
 
 def _version(package: str) -> str | None:

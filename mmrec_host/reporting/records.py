@@ -208,8 +208,8 @@ class RunRecord:
         changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
         if changed:
             raise DataError(
-                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or leave "
-                "--resume out for a run of its own."
+                f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or "
+                "train a run of its own, without --resume."
             )
 
     def identity(self) -> dict[str, Any]:
@@ -281,6 +281,10 @@ class RunRecord:
             columns=dict(columns),
             notes=[*self.info["notes"], *outcome.notes],
         )
+        self.draw()
+
+    def draw(self) -> None:
+        """Write curve.png."""
         try:
             draw_curve(self)
         except OSError as error:

@@ -128,6 +128,7 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
         **{Column(name, "metric"): _mark_best(column, name in marked) for name, column in cells.items()},
         Column("trainable", "parameters"): [Cell(row.runs[-1].info["parameters"].get("trainable")) for row in rows],
         Column("time", "seconds"): [_mean([run.info["seconds"].get("total") for run in row.runs]) for row in rows],
+        Column("peak MB", "number"): [_mean([_peak(run) for run in row.runs]) for row in rows],
         **{Column(name, _kind(column)): column for name, column in extra.items()},
     }
     dropped = len(runs) - sum(len(row.runs) for row in rows)
@@ -135,6 +136,12 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
         notes.append(f"Left out: older runs, under other settings of the same name or of the same seed ({dropped}).")
     cells_by_row = [list(row) for row in zip(*columns.values(), strict=True)]
     return Table(_caption(rows, metrics), list(columns), cells_by_row, notes)
+
+
+def _peak(run: RunRecord) -> float | None:
+    """Largest memory of a run: the GPU's where it ran on one, else the process's."""
+    peak = run.info.get("peak_cuda_memory_mb", run.info.get("peak_memory_mb"))
+    return None if peak is None else round(peak)
 
 
 def _mean(values: Sequence[float | None]) -> Cell:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import DataError
+from ..processes import is_main
 from ..reporting.files import write_whole
 
 log = logging.getLogger(__name__)
@@ -65,11 +66,11 @@ class Checkpoint:
         return saved["state"]
 
     def save(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Write `state()`, unless the last writing was less than `interval` seconds ago.
+        """Write `state()`, unless the last writing was less than `interval` seconds ago; the main process alone does.
 
         A disk that refuses is no reason to stop training: that is logged, and the file before stays.
         """
-        if time.monotonic() - self._written < self.interval:
+        if not is_main() or time.monotonic() - self._written < self.interval:
             return
         content = {"format": FORMAT, "identity": self.identity, "state": state()}
         try:
@@ -84,7 +85,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The run is over."""
-        self.path.unlink(missing_ok=True)
+        if is_main():
+            self.path.unlink(missing_ok=True)
 
 
 def random_states() -> dict[str, Any]:

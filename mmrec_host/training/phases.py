@@ -28,6 +28,7 @@ class Phase:
         score_start: whether the state before the first epoch is a candidate too.
         candidate: whether the run may end in a state of this phase.
         before_evaluation: called before each evaluation, to bring derived state up to date.
+        after_backward: called when a batch's gradients are there, before they are clipped and the step is made.
         report: called after each epoch; plain values for the epoch's log line.
         learner: the optimizer's name.
     """
@@ -44,6 +45,7 @@ class Phase:
     score_start: bool = False
     candidate: bool = True
     before_evaluation: Callable[[], None] | None = None
+    after_backward: Callable[[], None] | None = None
     report: Callable[[], dict[str, Any]] | None = None
     learner: str = "adam"
 

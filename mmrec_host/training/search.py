@@ -12,8 +12,8 @@ from tqdm import tqdm
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..errors import ConfigError
-from ..quick_start import build, protocol, reopen_or_create, resolve_device
-from ..reporting.records import RunRecord, same_run
+from ..quick_start import build, find_earlier, open_record, protocol, resolve_device
+from ..reporting.records import RunRecord
 from ..yaml_values import flow
 from .checkpoint import Checkpoint
 from .phases import phases_of
@@ -45,14 +45,13 @@ def grid_search(config: Config) -> str:
         )
     config["device"] = resolve_device(config)
     settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
-    earlier = same_run(root, settings) if config["resume"] else None
-    record = earlier
+    record = earlier = find_earlier(root, settings)
     dataset = load_dataset(config)
     data = protocol(config, dataset), dataset.features(config).fingerprint
     if earlier is not None and earlier.info["status"] == "searched":
         earlier.check_same(*data)
     else:
-        record = reopen_or_create(earlier, root, settings)
+        record = open_record(earlier, root, settings)
         try:
             record.begin(settings, *data)
             record.finish_search(sorted(_search(config, grid, record), key=_rank))

@@ -17,6 +17,7 @@ from ..data.splits import EvalSplit
 from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
+from ..processes import share_parameters
 from ..reporting.environment import peak_memory
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint, random_states, set_random_states
@@ -153,6 +154,7 @@ class Trainer:
         epoch = self.progress.epoch
         started = time.perf_counter()
         release_freed_memory()
+        share_parameters(p for group in optimizer.param_groups for p in group["params"])
         self.model.pre_epoch_processing()
         self.model.train()
         sums: dict[str, Tensor] = {}
@@ -176,6 +178,8 @@ class Trainer:
                 bar.close()
                 return None
             loss.backward()
+            if phase.after_backward is not None:
+                phase.after_backward()
             if self.config["clip_grad_norm"]:
                 clip = self.config["clip_grad_norm"]
                 limit = clip if isinstance(clip, Mapping) else {"max_norm": clip}

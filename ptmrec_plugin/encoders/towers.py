@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from open_clip.transformer import text_global_pool
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mmrec_host.errors import ConfigError
 
@@ -32,6 +33,16 @@ class States:
     hidden: Tensor
     tokens: Tensor | None = None
 
+    def part(self, start: int, stop: int) -> States:
+        """Those of the items from `start` to before `stop`."""
+        return States(self.hidden[start:stop], None if self.tokens is None else self.tokens[start:stop])
+
+    def to(self, device: torch.device) -> States:
+        """On a device, activations in float32."""
+        hidden = self.hidden.to(device)
+        tokens = None if self.tokens is None else self.tokens.to(device)
+        return States(hidden.float() if hidden.is_floating_point() else hidden, tokens)
+
 
 class Tower:
     """A view of one tower of an encoder's model; it owns no parameters.
@@ -46,6 +57,7 @@ class Tower:
         head_weights: where in the encoder's model the weights of what follows the last block are.
         is_sequence: whether a block maps tokens [batch, length, width] with a class or start token in front.
         kind: what activations are called in the cache's fingerprint.
+        recompute: keep only the states between blocks for the backward pass (gradient checkpointing).
     """
 
     path: str
@@ -57,6 +69,7 @@ class Tower:
     head_weights: tuple[str, ...] = ()
     is_sequence = True
     kind = "states"
+    recompute = False
 
     def stem(self, inputs: Tensor) -> States:
         """Activations that enter block 0, from pixels [batch, 3, h, w] or token ids [batch, length]."""
@@ -77,7 +90,10 @@ class Tower:
     def run(self, states: States, start: int, stop: int) -> States:
         """Run the blocks from `start` to before `stop`."""
         for index in range(start, stop):
-            states = self.block(index, states)
+            if self.recompute and torch.is_grad_enabled():
+                states = checkpoint(self.block, index, states, use_reentrant=False)
+            else:
+                states = self.block(index, states)
         return states
 
     def modules_of(self, block: int, roles: list[str]) -> list[str]:

@@ -231,7 +231,7 @@ class VariantConformance:
                 rows = list(states.hidden.half().numpy())
                 if states.tokens is not None:
                     rows = [row[:n] for row, n in zip(rows, encoder.lengths(states.tokens).tolist())]
-                read = stack_states(rows, states.tokens, torch.device("cpu"))
+                read = stack_states(rows, states.tokens).to(torch.device("cpu"))
                 cached = handle.encoder.finish(modality, read, cut)
                 computed = handle.encoder.encode(modality, inputs[modality])
             assert relative_error({modality: cached}, {modality: computed}) < HALF_PRECISION, modality

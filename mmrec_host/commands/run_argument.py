@@ -1,0 +1,67 @@
+"""`--run RUN` of the commands that use a finished run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..config import folders, parse_overrides, read_layer
+from ..errors import ConfigError, DataError
+from ..finished_run import FinishedRun, open_run
+from ..plugins import add_plugin_arguments, load_plugins
+from ..registry import nearest
+
+HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
+"""Keys of a run that may be replaced when it is opened: they change no result."""
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Declare `--run`, `--runs`, the plugin arguments and `key=value`."""
+    root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
+    parser.add_argument(
+        "--run", required=required, metavar="RUN", help="folder of a finished run, or the end of its name under --runs"
+    )
+    parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"where runs lie; default: {root}")
+    add_plugin_arguments(parser)
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help=f"{', '.join(HERE)}: those of this machine")
+
+
+def open_named_run(args: argparse.Namespace) -> FinishedRun:
+    """The run that the command line names, on this machine's keys.
+
+    Raises:
+        UserError: no such run, several, a key that would change what was trained, or what `open_run` refuses.
+    """
+    load_plugins(args)
+    return open_run(find_run(args.run, args.runs), **machine_keys(args))
+
+
+def machine_keys(args: argparse.Namespace) -> dict[str, Any]:
+    """The `key=value` words; `ConfigError` for a key that is none of HERE."""
+    replaced = parse_overrides(args.overrides, [])[None]
+    if args.quiet:
+        replaced["progress"] = False
+    for key in replaced:
+        if key not in HERE:
+            raise ConfigError(
+                f"{key}: a finished run keeps its settings{nearest(key, HERE) or '.'} Keys of this machine are "
+                f"{', '.join(HERE)}."
+            )
+    return replaced
+
+
+def find_run(name: str, root: Path) -> Path:
+    """The folder `name`, or the one run folder under `root` whose name ends so; `DataError` if there is no such one."""
+    if (Path(name) / "run.json").is_file():
+        return Path(name)
+    found = sorted(file.parent for file in root.glob("*/*/run.json") if file.parent.name.endswith(name))
+    if len(found) == 1:
+        return found[0]
+    said = "\n".join(f"  {folder}" for folder in found[-10:])
+    if found:
+        raise DataError(f"--run {name}: {len(found)} runs end so; say more of the name. The last:\n{said}")
+    raise DataError(
+        f"--run {name}: no folder of a run, and no run under {root} (--runs) has a name that ends so. A run says its "
+        "folder at its end; it holds run.json."
+    )

@@ -1,0 +1,134 @@
+"""Several processes that work on one run together, as `torchrun` starts them; alone, everything here is a no-op.
+
+All of them compute the same run. What they divide (an encoder's work, the users of an evaluation), they gather again,
+so that each takes the same decisions; the main one alone writes records, checkpoints and results.
+"""
+
+from __future__ import annotations
+
+import atexit
+import datetime
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+TIMEOUT = datetime.timedelta(hours=6)  # the others wait while the main process imports or generates a dataset
+
+
+def n_processes() -> int:
+    """How many there are."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """The number of this one, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def local_rank() -> int:
+    """Its number on this machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes."""
+    return rank() == 0
+
+
+def _join() -> None:
+    """Meet the others, once: by gloo between CPUs, by nccl between GPUs."""
+    if dist.is_initialized():
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank())
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
+    atexit.register(dist.destroy_process_group)
+
+
+def gather(compute: Callable[[], T]) -> list[T]:
+    """What each process computes, by rank, in all of them; what one raises, all raise."""
+    if n_processes() == 1:
+        return [compute()]
+    _join()
+    try:
+        mine: tuple[Any, BaseException | None] = compute(), None
+    except Exception as error:
+        mine = None, error
+    everyone: list[Any] = [None] * n_processes()
+    dist.all_gather_object(everyone, mine)
+    for _, error in everyone:
+        if error is not None:
+            raise error
+    return [value for value, _ in everyone]
+
+
+def from_main(compute: Callable[[], T]) -> T:
+    """What the main process computes, in all of them."""
+    return gather(lambda: compute() if is_main() else None)[0]  # type: ignore[return-value]
+
+
+def divide(parts: Sequence[Any], compute: Callable[[Any], T]) -> list[T]:
+    """`compute` of each part, every process a few of them: the same as one process gives."""
+    mine = gather(lambda: [compute(part) for part in parts[rank() :: n_processes()]])
+    return [mine[i % n_processes()][i // n_processes()] for i in range(len(parts))]
+
+
+@contextmanager
+def main_first() -> Iterator[None]:
+    """Inside, the main process is alone; the others follow, and find what it has made."""
+    if not is_main():
+        gather(lambda: None)
+    yield
+    if is_main():
+        gather(lambda: None)
+
+
+def share_parameters(parameters: Iterable[Tensor]) -> None:
+    """The main process's values for all; on GPUs, sums in another order let the processes drift apart."""
+    if n_processes() > 1:
+        _join()
+        for parameter in parameters:
+            dist.broadcast(parameter.data, 0)
+
+
+def sum_gradients(parameters: Iterable[Tensor]) -> None:
+    """Each parameter's gradient becomes the sum over the processes."""
+    parameters = list(parameters)
+    if n_processes() == 1 or not parameters:
+        return
+    _join()
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in parameters])
+    dist.all_reduce(flat)
+    for parameter, summed in zip(parameters, flat.split([p.numel() for p in parameters])):
+        parameter.grad = summed.view_as(parameter).clone()
+
+
+def gather_rows(rows: Tensor, counts: Sequence[int]) -> Tensor:
+    """The rows [counts[r], d] of every process r in order, with gradients.
+
+    All compute the same loss of them, so that each has the whole gradient of its own rows: nothing is sent backward.
+    """
+    return rows if n_processes() == 1 else _GatherRows.apply(rows, list(counts))
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:  # type: ignore[override]
+        _join()
+        ctx.counts = counts
+        padded = rows.new_zeros(max(counts), *rows.shape[1:])
+        padded[: len(rows)] = rows.detach()
+        everyone = [torch.empty_like(padded) for _ in counts]
+        dist.all_gather(everyone, padded)
+        return torch.cat([part[:count] for part, count in zip(everyone, counts)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return gradient.split(ctx.counts)[rank()].contiguous(), None

@@ -1,0 +1,102 @@
+"""How users and items are called: index, original id, title."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_cache import read_texts
+from mmrec_host.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+BY_INDEX = "index:"
+FILES = {"user": "u_id_mapping.csv", "item": "i_id_mapping.csv"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The users or the items of a dataset.
+
+    Attributes:
+        kind: user or item.
+        count: indices are 0 to count - 1.
+        originals: the original id of each index; empty where the dataset has no mapping.
+    """
+
+    kind: str
+    count: int
+    originals: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, kind: str, folder: Path, count: int) -> Names:
+        """With the original ids of MMRec's mapping file (original id, tab, index, after a header), if there is one.
+
+        Raises:
+            DataError: a line that is none, or an index that is missing or named twice.
+        """
+        path = folder / FILES[kind]
+        if not path.is_file():
+            return cls(kind, count)
+        originals: dict[int, str] = {}
+        with path.open(encoding="utf-8") as file:
+            next(file, None)
+            for number, line in enumerate(file, start=2):
+                original, _, index = line.rstrip("\r\n").partition("\t")
+                if not index.isdecimal() or int(index) in originals:
+                    raise DataError(f"{path}, line {number}: must be an original id, a tab and an index of its own.")
+                originals[int(index)] = original
+        missing = [index for index in range(count) if index not in originals]
+        if missing:
+            raise DataError(f"{path}: names {len(originals)} {kind}s, but not index {missing[0]} of 0 to {count - 1}.")
+        return cls(kind, count, [originals[index] for index in range(count)])
+
+    def index(self, name: str) -> int:
+        """The index that `name` means: an original id, else an index; `index:N` is always an index.
+
+        Raises:
+            ConfigError: neither; the message names the range and the nearest original ids.
+        """
+        if name in self.originals:
+            index = self.originals.index(name)
+            if name.isdecimal() and int(name) < self.count and int(name) != index:
+                log.warning(
+                    "%s %s: taken as the original id (index %d); say %s%s for the index", self.kind, name, index,
+                    BY_INDEX, name,
+                )  # fmt: skip
+            return index
+        digits = name.removeprefix(BY_INDEX)
+        if digits.isdecimal() and int(digits) < self.count:
+            return int(digits)
+        near = difflib.get_close_matches(name, self.originals, n=3, cutoff=0.0)
+        known = f", or an original id, such as {', '.join(near)}" if near else ""
+        raise ConfigError(f"no {self.kind} {name!r}: must be an index from 0 to {self.count - 1}{known}.")
+
+    def fields(self, index: int) -> dict[str, int | str]:
+        """`{"user": index}`, and `user_id` where original ids are known; of items likewise."""
+        original = {f"{self.kind}_id": self.originals[index]} if self.originals else {}
+        return {self.kind: index, **original}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Users, items, and the items' titles (empty where there is none)."""
+
+    users: Names
+    items: Names
+    titles: Sequence[str]
+
+    @classmethod
+    def read(cls, folder: Path, n_users: int, n_items: int) -> Catalogue:
+        """From the mapping files and `items.jsonl` in a dataset's folder, as far as they are there."""
+        texts = read_texts(folder / "items.jsonl", n_items)
+        titles = [texts.get(item, ("", ""))[0] for item in range(n_items)]
+        return cls(Names.read("user", folder, n_users), Names.read("item", folder, n_items), titles)
+
+    def item(self, index: int) -> dict[str, int | str]:
+        """What names an item: `item`, `item_id`, `title`; the latter two where they are known."""
+        title = {"title": self.titles[index]} if self.titles[index] else {}
+        return {**self.items.fields(index), **title}

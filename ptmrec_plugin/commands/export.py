@@ -1,0 +1,70 @@
+"""`ptmrec export`: what a run learned, as files for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from mmrec_host.commands.run_argument import open_named_run
+from mmrec_host.errors import ConfigError
+
+from ..encoding import add_encoding_arguments, encoding_of
+from ..export import Write, adapter_files, feature_files, vector_files, write_files
+from ..tuned import item_features
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = """examples:
+  features --run 120000 --to ../MMRec/data/baby --force   tuned features for any MMRec checkout
+  features -d mini --to feats encoder=offline             frozen ones
+  vectors --run 120000 --to vectors --format parquet      user and item vectors, with ids and titles
+  adapter --run 120000 --to my-adapter                    the adapter with a model card
+"""
+
+
+class ExportCommand:
+    """Exports features, vectors or the adapter."""
+
+    help = "export features for MMRec, user and item vectors, or the adapter with a model card"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        parser.epilog = EXAMPLES
+        parser.add_argument("what", choices=["features", "vectors", "adapter"])
+        add_encoding_arguments(parser)
+        parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder; made if it is not there")
+        parser.add_argument("--force", action="store_true", help="replace files of the same names")
+        parser.add_argument("--format", choices=["npy", "parquet"], default="npy", help="of vectors; default: npy")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Write the files and name them."""
+        for path in write_files(args.to, _files(args), args.force):
+            print(f"wrote {path}")
+        stale = sorted(path.name for path in args.to.glob("*_adj_*.pt")) if args.what == "features" else []
+        if stale:
+            log.warning(
+                "%s: MMRec's models saved item graphs of the features before there, and will read them again: %s. "
+                "Delete them.",
+                args.to, ", ".join(stale),
+            )  # fmt: skip
+        return 0
+
+
+def _files(args: argparse.Namespace) -> dict[str, Write]:
+    if args.what != "vectors" and args.format != "npy":
+        raise ConfigError(f"--format {args.format}: is for vectors.")
+    if args.what == "features" and (args.run is None or args.dataset is not None):
+        encoding = encoding_of(args)
+        return feature_files({m: encoding.features(m) for m in encoding.modalities})
+    if args.run is None or args.dataset is not None:
+        raise ConfigError(f"export {args.what}: name the run with --run RUN, and no dataset; it is the run's.")
+    run = open_named_run(args)
+    if args.what == "vectors":
+        return vector_files(run, args.format)
+    if args.what == "adapter":
+        return adapter_files(run)
+    tables = item_features(run)
+    if not tables:
+        raise ConfigError(f"{run.record.path}: {run.config['model']} reads no item features; -d NAME has frozen ones.")
+    return feature_files(tables)

@@ -1,0 +1,74 @@
+"""The whole page as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from string import Template
+
+from mmrec_host.errors import DataError
+
+from .cards import Cards
+from .gather import Gathered
+from .groups_section import write_groups
+from .markup import Markup, tag
+from .neighbours_section import write_neighbours
+from .summary_section import write_summary
+from .thumbnails import Thumbnail, make_thumbnails
+from .users_section import write_users
+
+LARGEST = 8_000_000  # bytes of a page
+FRAME, SYMBOL = 20_000, 200  # bytes at most of what is around the body, and around each picture
+LINKS = {
+    "summary": "Summary",
+    "users": "Users",
+    "neighbours": "Neighbours",
+    "popularity": "Popularity",
+    "category": "Categories",
+}
+
+
+def write_page(shown: Gathered) -> str:
+    """The page; pictures get smaller where it would be larger than 8 MB.
+
+    Raises:
+        DataError: it would be larger even with the smallest pictures.
+    """
+    cards = Cards(shown.catalogue)
+    sections = [write_summary(shown), write_users(shown, cards), write_neighbours(shown, cards), *write_groups(shown)]
+    body = Markup("\n".join(sections))
+    thumbnails: dict[int, Thumbnail] | None = {}
+    if cards.pictured:
+        budget = LARGEST - len(body.encode()) - FRAME - SYMBOL * len(cards.pictured)
+        thumbnails = make_thumbnails(shown.catalogue.content, cards.pictured, budget)
+    page = _fill(_title(shown), body, Cards.symbols(thumbnails or {}))
+    if thumbnails is None or len(page.encode()) > LARGEST:
+        raise DataError(
+            f"The page would be larger than {LARGEST // 10**6} MB: it shows {len(shown.users)} users, "
+            f"{len(shown.items)} items and {len(cards.pictured)} pictures. Show less with --users and --items."
+        )
+    return page
+
+
+def _fill(title: str, body: Markup, pictures: Markup) -> str:
+    folder = files(__package__)
+    style = (folder / "page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        title=tag("title", title),
+        style=style,
+        heading=tag("h1", title),
+        links=tag("ul", [tag("li", tag("a", words, href=f"#{name}")) for name, words in LINKS.items()]),
+        body=body,
+        pictures=pictures,
+    )
+
+
+def _title(shown: Gathered) -> str:
+    models = [side.run.record.info["model"] for side in shown.sides]
+    subject = " and ".join(dict.fromkeys(models))
+    runs = "Two runs of " if len(models) == 2 and models[0] == models[1] else ""
+    return f"{runs}{subject} on {shown.sides[0].run.dataset.name}"

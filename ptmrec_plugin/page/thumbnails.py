@@ -1,0 +1,52 @@
+"""Small JPEG pictures as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps
+
+from feature_cache import Content
+
+SIDES = (112, 80, 56, 40)  # longest side in pixels; smaller ones where a page would be too large
+QUALITY = 78
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture of `width` x `height` pixels."""
+
+    width: int
+    height: int
+    uri: str
+
+
+def make_thumbnails(content: Content, items: Iterable[int], budget: int) -> dict[int, Thumbnail] | None:
+    """A picture of each item, as large as fits into `budget` bytes for all; None if even the smallest do not fit."""
+    items = sorted(items)
+    for side in SIDES:
+        made, left = {}, budget
+        for item in items:
+            made[item] = make_thumbnail(content.image(item), side)
+            left -= len(made[item].uri)
+            if left < 0:
+                break
+        else:
+            return made
+    return None
+
+
+def make_thumbnail(encoded: bytes, side: int) -> Thumbnail:
+    """The picture in `encoded` with a longest side of at most `side`, upright, on white, without metadata."""
+    with Image.open(io.BytesIO(encoded)) as image:
+        image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+    upright.thumbnail((side, side))
+    flat = Image.new("RGB", upright.size, "white")
+    flat.paste(upright, mask=upright)
+    file = io.BytesIO()
+    flat.save(file, "JPEG", quality=QUALITY, optimize=True)
+    return Thumbnail(*flat.size, f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")
