@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from named_sources import AMAZON, sources_of, write_sources
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
 import mmrec_configs
@@ -33,6 +34,7 @@ SMALL = {
     "PTMRec": {"stage2_epochs": 1, "joint_epochs": 1},
     "mini": {"encoder": "tiny", "mini_users": 60, "mini_items": 80, "mini_purchases": [8, 20]},
     "ml-latest-small": {"encoder": "tiny"},
+    **{name: sources_of(name) for name in AMAZON},
 }
 
 
@@ -66,6 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "path/to").mkdir(parents=True)
         shutil.copy(Path(home) / "src/models/bm3.py", place / "path/to")
     shutil.copy(ROOT / "main.py", place)
+    write_sources(place)
     return place
 
 
