@@ -9,7 +9,8 @@ from ..errors import ConfigError, DataError
 from ..registry import nearest
 from .tables import Cell, Table
 
-LOGARITHMIC = 100  # from this ratio of the largest value to the smallest on, the cost's axis is logarithmic
+MARKERS = "os^vD"
+LOGARITHMIC = 10  # from this ratio of the largest value to the smallest on, the cost's axis is logarithmic
 
 
 def draw_scatter(table: Table, axes: Sequence[str], path: Path) -> None:
@@ -26,13 +27,16 @@ def draw_scatter(table: Table, axes: Sequence[str], path: Path) -> None:
     except ImportError as error:
         raise ConfigError("--plot needs matplotlib: pip install 'ptmrec[plot]'.") from error
     names = _short_names([str(row[0].value) for row in table.rows])
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
     plot = figure.subplots()
-    for number, x, y in points:
-        plot.errorbar(x.value, y.value, xerr=x.spread, yerr=y.spread, fmt="o", capsize=3)
-        plot.annotate(names[number], (x.value, y.value), (5, 5), textcoords="offset points", parse_math=False)
+    for turn, (number, x, y) in enumerate(sorted(points, key=lambda point: -point[2].value)):
+        mark = {"color": f"C{turn % 10}", "marker": MARKERS[turn // 10 % len(MARKERS)], "linestyle": "none"}
+        plot.errorbar(x.value, y.value, xerr=x.spread, yerr=y.spread, **mark, elinewidth=0.7, label=names[number])
     plot.set(xlabel=axes[0], ylabel=axes[1])
-    plot.margins(0.2)
+    plot.margins(0.1)
+    legend = figure.legend(loc="outside right upper", frameon=False, title="highest first")
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     costs = [x.value for _, x, _ in points]
     if costs and min(costs) > 0 and max(costs) > LOGARITHMIC * min(costs):
         plot.set_xscale("log")
@@ -60,4 +64,4 @@ def _short_names(labels: Sequence[str]) -> list[str]:
     """Labels without the words that all of them share."""
     words = [label.split() for label in labels]
     shared = set(words[0]).intersection(*words) if len(words) > 1 else set()
-    return [" ".join(w for w in each if w not in shared) or each[0] for each in words]
+    return [" ".join(w for w in each if w not in shared) or f"{each[0]} (defaults)" for each in words]
