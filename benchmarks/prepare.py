@@ -61,7 +61,7 @@ def run(folder: Path, words: list[str], kill_at: int | None = None) -> tuple[flo
         process = subprocess.Popen([sys.executable, "-c", MAIN, "prepare", "sports", *words], stdout=file, cwd=ROOT)
         if kill_at is not None:
             while process.poll() is None and n_outcomes(folder / "sports") < kill_at:
-                time.sleep(1)
+                time.sleep(0.1)
             process.send_signal(signal.SIGKILL)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "prepare.py"
 
 
 def test_a_killed_run_is_finished_by_the_next() -> None:
-    command = [sys.executable, str(SCRIPT), "--reviews", "2500", "--items", "160"]
+    command = [sys.executable, str(SCRIPT), "--reviews", "4000", "--items", "400"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     outcomes = [int(n) for n in re.findall(r"([\d,]+) new outcomes", said)]
     n_items = int(re.search(r"users, (\d+) items", said)[1])
