@@ -81,7 +81,7 @@ class PrepareCommand:
         """Prepare, and print the report."""
         if args.k_core < 1 or args.seed < 0:
             raise ConfigError(f"--k-core {args.k_core} --seed {args.seed}: must be 1 or more, and 0 or more.")
-        if "=" in args.name or Path(args.name).name != args.name or args.name.startswith("."):
+        if not args.name or "=" in args.name or Path(args.name).name != args.name or args.name.startswith("."):
             raise ConfigError(f"{args.name!r} is no name for a dataset: its folder is called so.")
         config = load_config("prepare", args.name, overrides=parse_overrides(args.overrides, ())[None])
         folder = Path(config["data_path"]) / args.name

@@ -218,6 +218,7 @@ def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
         (["nothing"], "none of the public datasets"),
         (["nothing", "--items", "x.csv"], "--interactions FILE"),
         (["../out", "--interactions", "x.csv"], "no name for a dataset"),
+        (["", "--interactions", "x.csv"], "no name for a dataset"),
         (["mine", "--interactions", "x.csv"], "there is no such file"),
         (["mine", "--interactions", "x.csv", "--k-core", "0"], "must be 1 or more"),
         (["baby", "--split", "none.inter"], "--split none.inter: there is no such file"),
