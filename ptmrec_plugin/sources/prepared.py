@@ -24,17 +24,23 @@ def require_prepared(folder: Path, config: Mapping[str, Any]) -> None:
     name = folder.name
     if (folder / (config["inter_file_name"] or f"{name}.inter")).is_file():
         return
-    reviews, metadata = config["source_megabytes"]
-    n_items = config["published_counts"][1]
-    images, minutes = n_items * TYPICAL_IMAGE / 1e6, n_items / IMAGES_A_SECOND / 60
+    downloads = sum(config["source_megabytes"])
     elsewhere = "" if config["data_path"] == "data" else f" data_path={config['data_path']}"
     raise DataError(
         f"dataset {name!r} is not in {folder}. This makes it:\n"
         f"  ptmrec prepare {name}{elsewhere}\n"
-        f"It downloads about {reviews + metadata:,.0f} MB of reviews and metadata and, from the addresses in them, "
-        f"{n_items:,} images of about {images:,.0f} MB in all; on disk about "
-        f"{reviews + metadata + 2 * images:,.0f} MB with the feature cache. Expect {minutes:.0f} minutes for images "
-        f"at {IMAGES_A_SECOND} a second, and the time of the downloads. Local files can stand in for them "
+        f"It downloads about {downloads:,.0f} MB of reviews and metadata, and the images from the addresses in them"
+        f"{_cost_of_images(config['published_counts'], downloads)}. Local files can stand in for the downloads "
         "(source_reviews=FILE source_metadata=FILE), and --split FILE takes a split of MMRec's over. If you have the "
         "dataset elsewhere, say data_path=FOLDER."
+    )
+
+
+def _cost_of_images(counts: list[int], downloads: float) -> str:
+    if not counts:  # any
+        return ""
+    images, minutes = counts[1] * TYPICAL_IMAGE / 1e6, counts[1] / IMAGES_A_SECOND / 60
+    return (
+        f": {counts[1]:,}, about {images:,.0f} MB in all. On disk expect about {downloads + 2 * images:,.0f} MB with "
+        f"the feature cache, for images {minutes:.0f} minutes at {IMAGES_A_SECOND} a second"
     )

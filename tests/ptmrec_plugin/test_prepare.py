@@ -207,7 +207,7 @@ def test_a_split_that_stands_in_its_place_gets_its_items(amazon, tmp_path):
 def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
     with pytest.raises(DataError) as caught:
         load_dataset(load_config("BPR", "sports", overrides={"data_path": "elsewhere"}))
-    for words in ("ptmrec prepare sports data_path=elsewhere", "265 MB", "18,357 images", "on disk", "minutes"):
+    for words in ("ptmrec prepare sports data_path=elsewhere", "265 MB", ": 18,357, about", "On disk", "minutes"):
         assert words in str(caught.value)
     assert not (tmp_path / "elsewhere").exists()
 
