@@ -69,13 +69,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in args.cases:
             for way in WAYS:
-                key = f"{args.encoder} | {name} | {way}"
+                key = key_of(args, name, way)
                 if key not in kept:
                     kept[key] = run(args, CASES[name] | WAYS[way], Path(folder))
                     print(f"{key}: {kept[key]['seconds']:.3f} s a step", file=sys.stderr)
                     if args.json:
                         args.json.write_text(json.dumps(kept, indent=1))
     print(table(args, kept))
+
+
+def key_of(args: argparse.Namespace, name: str, way: str) -> str:
+    """Under which a case is kept."""
+    size = f"{args.pool} of {args.items} items, {args.steps} steps, {args.threads} thread(s)"
+    return f"{args.encoder} | {name} | {way} | {args.device}, {args.precision}, {size}"
 
 
 def run(args: argparse.Namespace, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -178,7 +184,7 @@ def table(args: argparse.Namespace, kept: dict[str, Any]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in args.cases:
-        cached, whole = (kept[f"{args.encoder} | {name} | {way}"] for way in WAYS)
+        cached, whole = (kept[key_of(args, name, way)] for way in WAYS)
         rates = [case["items"] / case["seconds"] for case in (whole, cached)]
         off = max(abs(a - b) / abs(b) for a, b in zip(cached["losses"], whole["losses"]))
         floor = f"{cached['seconds'] / cached['floor']:.1f}" if cached["floor"] else ""

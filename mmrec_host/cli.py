@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
 
 from .errors import ConfigError
-from .processes import is_main, rank
+from .processes import is_main, leave, n_processes, rank
 from .registry import Registry
 
 
@@ -70,6 +71,18 @@ def start_logging(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
     """Run the command line; 0 is success, 1 a failed run, 2 something that the user can mend."""
+    try:
+        code = _main(argv, prog)
+    except Exception:
+        if n_processes() == 1:
+            raise
+        traceback.print_exc()
+        code = 1
+    leave(code)
+    return code
+
+
+def _main(argv: Sequence[str] | None, prog: str) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0].startswith("-") and not (prog == "ptmrec" and argv[0] in ("-h", "--help")):
         argv.insert(0, "run")

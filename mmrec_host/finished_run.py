@@ -48,8 +48,8 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     record = RunRecord.load(folder)
     if record.info["status"] != "finished":
         raise DataError(
-            f"{folder}: this run is {record.info['status']}, not finished. The command that began it goes on with "
-            "--resume."
+            f"{folder}: this is {record.info['status']}, no finished run. The command that began a run goes on with it "
+            "with --resume."
         )
     state = record.best_state()
     if state is None:

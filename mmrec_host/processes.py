@@ -6,9 +6,9 @@ so that each takes the same decisions; the main one alone writes records, checkp
 
 from __future__ import annotations
 
-import atexit
 import datetime
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,9 +17,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from .errors import UserError
+
 T = TypeVar("T")
 
-TIMEOUT = datetime.timedelta(hours=6)  # the others wait while the main process imports or generates a dataset
+TIMEOUT = datetime.timedelta(hours=1)  # the others wait while the main process imports or generates a dataset
 
 
 def n_processes() -> int:
@@ -37,32 +39,56 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def n_local_processes() -> int:
+    """How many are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def is_main() -> bool:
     """Whether this is the process that writes."""
     return rank() == 0
 
 
-def _join() -> None:
-    """Meet the others, once: by gloo between CPUs, by nccl between GPUs."""
-    if dist.is_initialized():
+class ProcessLost(UserError):
+    """Another process has ended."""
+
+    exit_code = 1
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Inside, processes meet: by gloo between CPUs, by nccl between GPUs."""
+    if not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
+    try:
+        yield
+    except RuntimeError as error:  # what torch raises when a connection breaks
+        raise ProcessLost(f"another process has ended, and says why ({str(error).splitlines()[0]})") from error
+
+
+def leave(code: int) -> None:
+    """End this process; after an error at once, since taking leave of the others would wait for them."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if n_processes() == 1:
         return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(local_rank())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
-    atexit.register(dist.destroy_process_group)
+    if code:
+        os._exit(code)
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def gather(compute: Callable[[], T]) -> list[T]:
     """What each process computes, by rank, in all of them; what one raises, all raise."""
     if n_processes() == 1:
         return [compute()]
-    _join()
     try:
         mine: tuple[Any, BaseException | None] = compute(), None
     except Exception as error:
         mine = None, error
     everyone: list[Any] = [None] * n_processes()
-    dist.all_gather_object(everyone, mine)
+    with _together():
+        dist.all_gather_object(everyone, mine)
     for _, error in everyone:
         if error is not None:
             raise error
@@ -93,21 +119,33 @@ def main_first() -> Iterator[None]:
 def share_parameters(parameters: Iterable[Tensor]) -> None:
     """The main process's values for all; on GPUs, sums in another order let the processes drift apart."""
     if n_processes() > 1:
-        _join()
-        for parameter in parameters:
-            dist.broadcast(parameter.data, 0)
+        with _together():
+            for parameter in parameters:
+                dist.broadcast(parameter.data, 0)
+
+
+def in_any(condition: bool, device: torch.device) -> bool:
+    """Whether it holds in one of them."""
+    if n_processes() == 1:
+        return condition
+    flag = torch.tensor(float(condition), device=device)
+    with _together():
+        dist.all_reduce(flag)
+    return flag.item() > 0
 
 
 def sum_gradients(parameters: Iterable[Tensor]) -> None:
-    """Each parameter's gradient becomes the sum over the processes."""
+    """Each parameter's gradient becomes the sum over the processes; none, where none of them has one."""
     parameters = list(parameters)
     if n_processes() == 1 or not parameters:
         return
-    _join()
-    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in parameters])
-    dist.all_reduce(flat)
-    for parameter, summed in zip(parameters, flat.split([p.numel() for p in parameters])):
-        parameter.grad = summed.view_as(parameter).clone()
+    there = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+    flat = torch.cat([there, *((torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in parameters)])
+    with _together():
+        dist.all_reduce(flat)
+    there, *summed = flat.split([len(parameters), *(p.numel() for p in parameters)])
+    for parameter, gradient, n in zip(parameters, summed, there.tolist()):
+        parameter.grad = gradient.view_as(parameter).clone() if n else None
 
 
 def gather_rows(rows: Tensor, counts: Sequence[int]) -> Tensor:
@@ -121,12 +159,12 @@ def gather_rows(rows: Tensor, counts: Sequence[int]) -> Tensor:
 class _GatherRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:  # type: ignore[override]
-        _join()
         ctx.counts = counts
         padded = rows.new_zeros(max(counts), *rows.shape[1:])
         padded[: len(rows)] = rows.detach()
         everyone = [torch.empty_like(padded) for _ in counts]
-        dist.all_gather(everyone, padded)
+        with _together():
+            dist.all_gather(everyone, padded)
         return torch.cat([part[:count] for part, count in zip(everyone, counts)])
 
     @staticmethod

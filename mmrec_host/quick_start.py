@@ -21,7 +21,7 @@ from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
-from .processes import from_main, is_main, local_rank, n_processes
+from .processes import from_main, is_main, local_rank, n_local_processes, n_processes
 from .reporting.environment import reset_peak_memory
 from .reporting.follower import FollowedRecord
 from .reporting.records import RunRecord, same_run
@@ -72,7 +72,14 @@ def resolve_device(config: Config) -> torch.device:
     name = str(config["device"])
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and n_processes() > 1:
+    if n_processes() > 1 and name.startswith("cuda"):
+        if name != "cuda" and n_local_processes() > 1 and name != f"cuda:{local_rank()}":
+            raise ConfigError(f"device={name}: several processes need a GPU each. device=cuda gives them one each.")
+        if local_rank() >= torch.cuda.device_count():
+            raise ConfigError(
+                f"{n_local_processes()} processes need a GPU each, here are {torch.cuda.device_count()}: start as many "
+                "(--nproc_per_node), or say device=cpu."
+            )
         name = f"cuda:{local_rank()}"
     try:
         device = torch.device(name)
@@ -100,6 +107,8 @@ def build(
     """
     keep_freed_memory()
     config["device"] = resolve_device(config)
+    if config["device"].type == "cuda":
+        torch.cuda.set_device(config["device"])
     if config["threads"]:
         torch.set_num_threads(int(config["threads"]))
     init_seed(int(config["seed"]))
@@ -172,7 +181,8 @@ def _finished_before(record: RunRecord, config: Config) -> Result:
     log.info("finished already: %s", record.path)
     dataset, loader, model = build(config)
     record.check_same(protocol(config, dataset), loader.features.fingerprint)
-    (record.path / "resume.pt").unlink(missing_ok=True)  # of a process that was killed at its very end
+    if is_main():
+        (record.path / "resume.pt").unlink(missing_ok=True)  # of a process that was killed at its very end
     state = record.best_state()
     if state is not None:
         restore(model, state)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from feature_cache import Content, DerivedArrays, Store, import_content
 from mmrec_host.config import Config
-from mmrec_host.processes import gather, main_first, n_processes, rank
+from mmrec_host.processes import from_main, gather, is_main, main_first, n_processes, rank
 
 from .encoders.dual import ENCODERS, DualEncoder
 from .encoders.towers import States
@@ -122,7 +122,7 @@ class ItemEncoder:
 
         The chunks are the same for any number of processes, and so are the bytes.
         """
-        if arrays.complete:
+        if from_main(lambda: arrays.complete):
             return arrays
         modality, workers = arrays.fields["modality"], n_workers(self.config)
         ahead: Iterator[tuple[np.ndarray, Tensor]] = iter(())
@@ -147,11 +147,17 @@ class ItemEncoder:
             return encode(inputs.to(self.config["device"]))
 
         def encode_round(items: np.ndarray) -> list[np.ndarray]:
-            return [row for rows in gather(lambda: encode_chunk(int(items[0]))) for row in rows]
+            first = from_main(lambda: int(items[0]))
+            return [row for rows in gather(lambda: encode_chunk(first)) for row in rows]
 
         with torch.no_grad():
-            progress = bool(self.config["progress"])
-            arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
+            if is_main():  # who alone knows how far the build is, and writes
+                progress = bool(self.config["progress"])
+                arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
+                from_main(lambda: None)
+            else:
+                while (first := from_main(lambda: None)) is not None:
+                    gather(lambda first=first: encode_chunk(first))
         return arrays
 
     def pooled(self, modality: str, tuned: TunedEncoder | None = None) -> Tensor:

@@ -56,15 +56,20 @@ class LiveEncoder:
         in the backward pass, so that the activations of one are in memory at a time: gradients are exact, and cost one
         more forward pass.
         """
-        n = len(loaded.hidden)
-        if self.chunk is None or self.chunk >= n or not torch.is_grad_enabled():
-            return self.compute(modality, loaded)
-        parts = [loaded.part(start, start + self.chunk) for start in range(0, n, self.chunk)]
-        return torch.cat([checkpoint(self.compute, modality, part, use_reentrant=False) for part in parts])
-
-    def compute(self, modality: str, loaded: States) -> Tensor:
-        """The same, all at once."""
         states = loaded.to(self.device)
+        n = len(states.hidden)
+        if self.chunk is None or self.chunk >= n or not torch.is_grad_enabled():
+            return self.compute(modality, states)
+
+        def compute(hidden: Tensor, tokens: Tensor | None) -> Tensor:
+            return self.compute(modality, States(hidden, tokens))
+
+        parts = [states.part(start, start + self.chunk) for start in range(0, n, self.chunk)]
+        # By its tensors `checkpoint` knows whose random state the dropout draws from.
+        return torch.cat([checkpoint(compute, part.hidden, part.tokens, use_reentrant=False) for part in parts])
+
+    def compute(self, modality: str, states: States) -> Tensor:
+        """The same, all at once, of states on the encoder's device."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             if modality in self.activations:
                 pooled = self.encoder.finish(modality, states, self.handle.cuts[modality])

@@ -46,6 +46,7 @@ def load_ahead(load: Callable[[Any], T], parts: Iterable[Any], workers: int) -> 
         _Parts(load, parts),
         batch_size=None,
         num_workers=min(workers, len(parts)),
+        prefetch_factor=1,  # what is ready waits in shared memory, of which a container has little
         multiprocessing_context="fork",
         generator=torch.Generator(),  # else its seed would be drawn from the run's own random state
     )

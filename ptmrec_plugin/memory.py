@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,26 +14,30 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from mmrec_host.errors import ConfigError
+from mmrec_host.processes import n_local_processes
 
 if TYPE_CHECKING:
     from .live_encoder import LiveEncoder
 
-SAMPLE = 2  # items
+SAMPLES = 2, 4  # items; what both keep does not grow with them
 GRADIENTS = 1.5  # the backward pass holds gradients beside what the forward pass has kept
 SHARE = 0.9  # of the free memory that the encoder may use
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes(device: torch.device) -> int:
-    """Free memory of the GPU, or of this machine or container."""
+    """Free memory of the GPU; of this machine or container, the share of one of the processes on it."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
     free = psutil.virtual_memory().available
     try:
         limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
-    except (OSError, ValueError):  # no container, or one without a limit
-        return free
-    return min(free, limit - used)
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        free = min(free, limit - used + int(stat["active_file"]) + int(stat["inactive_file"]))  # files can be dropped
+    except (OSError, ValueError, KeyError):  # no container, or one without a limit
+        pass
+    return free // n_local_processes()
 
 
 def kept_bytes(compute: Callable[[], Tensor], weights: Iterable[Tensor]) -> int:
@@ -53,20 +58,36 @@ def kept_bytes(compute: Callable[[], Tensor], weights: Iterable[Tensor]) -> int:
     return total
 
 
-def bytes_an_item(live: LiveEncoder, modality: str) -> int:
-    """What an item's way through the tuned blocks keeps; of texts, that of the longest."""
+@dataclass(frozen=True)
+class Need:
+    """Bytes that a way through the tuned blocks keeps: for each item, and however many there are."""
+
+    each: float
+    fixed: float
+
+    def of(self, n_items: int) -> float:
+        """With the gradients of the backward pass."""
+        return GRADIENTS * (self.fixed + n_items * self.each)
+
+
+def need(live: LiveEncoder, modality: str) -> Need:
+    """Of one modality; of texts, of the longest."""
     tower, ids = live.encoder.towers[modality], np.arange(live.items.n_items)
     if modality == "t" and live.tokens is not None:
         ids = live.encoder.lengths(live.tokens).argsort(descending=True).numpy()
-    loaded = live.load_one(modality, ids[:SAMPLE])
     recompute, tower.recompute = tower.recompute, False  # whose own hooks would hide what is kept
     try:
-        kept = kept_bytes(lambda: live.compute(modality, loaded), live.encoder.parameters()) / len(loaded.hidden)
+        few, more = (
+            kept_bytes(lambda states=states: live.compute(modality, states), live.encoder.parameters())
+            for states in (live.load_one(modality, ids[:n]).to(live.device) for n in SAMPLES)
+        )
     finally:
         tower.recompute = recompute
+    each = max(more - few, 0) / (SAMPLES[1] - SAMPLES[0])
+    fixed = max(few - SAMPLES[0] * each, 0)
     if recompute and (n_blocks := tower.n_blocks - max(live.handle.cuts[modality], 0)) > 1:
-        kept *= 2 / n_blocks  # one block's at a time, and about as much that passes between the others
-    return int(kept)
+        each *= 2 / n_blocks  # one block's at a time, and about as much that passes between the others
+    return Need(each, fixed)
 
 
 def require_memory(live: LiveEncoder, n_items: int) -> None:
@@ -75,17 +96,20 @@ def require_memory(live: LiveEncoder, n_items: int) -> None:
     Raises:
         ConfigError: it cannot; names the largest chunk that would fit.
     """
-    at_once = min(live.chunk or n_items, n_items)
-    needs = [bytes_an_item(live, m) for m in live.handle.cuts]
-    each = max(needs, default=0)
-    together = sum(needs) if at_once == n_items else each
-    free = SHARE * available_bytes(live.device)
-    if at_once * together * GRADIENTS <= free:
+    needs = [need(live, m) for m in live.handle.cuts]
+    if not needs or live.items.n_items < SAMPLES[1]:
         return
-    fits = int(free // (each * GRADIENTS))
-    advice = f"encode_chunk={fits} would fit" if fits else "not even encode_chunk=1 would fit"
+    at_once = min(live.chunk or n_items, n_items)
+    largest = max(needs, key=lambda each: each.of(at_once))
+    # Chunks are computed again one after the other, those of both modalities too.
+    wanted = sum(each.of(at_once) for each in needs) if at_once == n_items else largest.of(at_once)
+    free = SHARE * available_bytes(live.device)
+    if wanted <= free:
+        return
+    fits = min(int((free / GRADIENTS - largest.fixed) // max(largest.each, 1)), n_items - 1)
+    advice = f"encode_chunk={fits} would fit" if fits > 0 else "not even encode_chunk=1 would fit"
     raise ConfigError(
-        f"too little memory to tune with: {at_once} items at once need about {at_once * together * GRADIENTS / 1e9:.1f}"
-        f" GB, {free / 1e9:.1f} GB are free on {live.device}. {advice} (the same gradients, one more forward pass); "
+        f"too little memory to tune with: {at_once} items at once need about {wanted / 1e9:.1f} GB, "
+        f"{free / 1e9:.1f} GB are free on {live.device}. {advice} (the same gradients, one more forward pass); "
         "gradient_checkpointing=true, fewer tuned blocks or a smaller pool_size need less too."
     )

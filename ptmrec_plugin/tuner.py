@@ -16,7 +16,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from mmrec_host.data.features import shuffled_order
 from mmrec_host.data.loader import epoch_generator
-from mmrec_host.processes import divide, gather_rows, n_processes, rank, sum_gradients
+from mmrec_host.processes import divide, gather, gather_rows, n_processes, rank, sum_gradients
 
 from .encoders.towers import States
 from .item_encoder import ItemEncoder, build_encoder
@@ -50,7 +50,7 @@ class Tuner:
         self.transforms = {m: items.transform(m) for m in self.modalities}
         self.live_encoder = LiveEncoder(config, items, self.handle)
         most = int(config["pool_size"] if config["batching"] == "item_pool" else 2 * config["train_batch_size"])
-        require_memory(self.live_encoder, -(-min(most, items.n_items) // n_processes()))
+        gather(lambda: require_memory(self.live_encoder, -(-min(most, items.n_items) // n_processes())))
         self.workers = n_workers(config)
         self.draws = np.random.default_rng(int(config["seed"]))  # of this process's dropout
         self.loaded: tuple[Tensor, dict[str, States]] | None = None  # of the batch that comes next
@@ -66,14 +66,17 @@ class Tuner:
         """The batches of an epoch; what the encoder needs of each is loaded before it comes."""
         self.draws = epoch_generator(self.config["seed"], f"process {rank()}", epoch)
         self.started = time.perf_counter()
-        for batch, loaded in load_ahead(lambda batch: self._load(batch.items), batches, self.workers):
+        batches = list(batches)
+        shares = [self._share_of(batch.items) for batch in batches]  # a worker knows nothing of the GPU
+        for batch, (_, loaded) in zip(batches, load_ahead(self._load, shares, self.workers)):
             self.loaded = batch.items, loaded
             yield batch
 
-    def _load(self, items: Tensor) -> dict[str, States]:
-        """This process's share."""
-        ids = self.order[items.cpu().numpy()]
-        share = np.array_split(ids, n_processes())[rank()]
+    def _share_of(self, items: Tensor) -> np.ndarray:
+        """Whose features this process computes."""
+        return np.array_split(self.order[items.cpu().numpy()], n_processes())[rank()]
+
+    def _load(self, share: np.ndarray) -> dict[str, States]:
         return self.live_encoder.load(share) if len(share) else {}
 
     def live(self, items: Tensor) -> dict[str, Tensor]:
@@ -81,7 +84,7 @@ class Tuner:
         gradient.
         """
         ahead = self.loaded is not None and self.loaded[0] is items
-        loaded = self.loaded[1] if ahead else self._load(items)
+        loaded = self.loaded[1] if ahead else self._load(self._share_of(items))
         with self._own_random_states():
             shares = {m: self._share(m, loaded) for m in self.modalities}
         self.encoded += len(items) * len(shares)

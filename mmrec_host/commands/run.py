@@ -84,7 +84,8 @@ class RunCommand:
             config["resume"] = config["resume"] or args.resume
         if args.dry_run:
             for config in configs:
-                print(dry_run.describe(config))
+                if is_main():
+                    print(dry_run.describe(config))
             return 0
         if args.search:
             for config in configs:

@@ -17,7 +17,7 @@ from ..data.splits import EvalSplit
 from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
-from ..processes import share_parameters
+from ..processes import in_any, share_parameters
 from ..reporting.environment import peak_memory
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint, random_states, set_random_states
@@ -172,7 +172,7 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
             parts = _named_parts(phase.loss(batch))
             loss = torch.stack([part.reshape(()) for part in parts.values()]).sum()
-            if not math.isfinite(loss.item()):
+            if in_any(not math.isfinite(loss.item()), loss.device):
                 note = f"{phase.name}, epoch {epoch}: the loss is {loss.item()}; ended, the best state so far is kept"
                 self._note(note)
                 bar.close()

@@ -91,10 +91,14 @@ class Tower:
         """Run the blocks from `start` to before `stop`."""
         for index in range(start, stop):
             if self.recompute and torch.is_grad_enabled():
-                states = checkpoint(self.block, index, states, use_reentrant=False)
+                # By its tensors `checkpoint` knows whose random state a dropout draws from.
+                states = checkpoint(self._block, index, states.hidden, states.tokens, use_reentrant=False)
             else:
                 states = self.block(index, states)
         return states
+
+    def _block(self, index: int, hidden: Tensor, tokens: Tensor | None) -> States:
+        return self.block(index, States(hidden, tokens))
 
     def modules_of(self, block: int, roles: list[str]) -> list[str]:
         """Names, in the encoder's model, of a block's modules with the roles; the last block's include the head's."""
