@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
 
 from .errors import ConfigError
-from .processes import is_main, leave, n_processes, rank
+from .ranks import is_main, leave, n_processes, rank
 from .registry import Registry
 
 

@@ -7,8 +7,6 @@ so that each takes the same decisions; the main one alone writes records, checkp
 from __future__ import annotations
 
 import datetime
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,35 +16,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .errors import UserError
+from .ranks import is_main, n_processes, rank
 
 T = TypeVar("T")
 
 TIMEOUT = datetime.timedelta(hours=1)  # the others wait while the main process imports or generates a dataset
-
-
-def n_processes() -> int:
-    """How many there are."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def rank() -> int:
-    """The number of this one, from 0."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def local_rank() -> int:
-    """Its number on this machine, which is that of its GPU."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
-def n_local_processes() -> int:
-    """How many are on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-
-
-def is_main() -> bool:
-    """Whether this is the process that writes."""
-    return rank() == 0
 
 
 class ProcessLost(UserError):
@@ -64,18 +38,6 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError as error:  # what torch raises when a connection breaks
         raise ProcessLost(f"another process has ended, and says why ({str(error).splitlines()[0]})") from error
-
-
-def leave(code: int) -> None:
-    """End this process; after an error at once, since taking leave of the others would wait for them."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if n_processes() == 1:
-        return
-    if code:
-        os._exit(code)
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def gather(compute: Callable[[], T]) -> list[T]:

@@ -21,7 +21,8 @@ from .data.loader import TrainLoader
 from .errors import ConfigError
 from .evaluation.evaluator import evaluate
 from .models.base import MODELS
-from .processes import from_main, is_main, local_rank, n_local_processes, n_processes
+from .processes import from_main
+from .ranks import is_main, local_rank, n_local_processes, n_processes
 from .reporting.environment import reset_peak_memory
 from .reporting.follower import FollowedRecord
 from .reporting.records import RunRecord, same_run

@@ -12,10 +12,10 @@ from .errors import ConfigError
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`", did you mean 'x'?"` for the known name nearest to `name`, or an empty string."""
+    """The end of a sentence on an unknown name: `", did you mean 'x'?"` with the nearest known one, or a full stop."""
     folded = {k.lower(): k for k in known}
     match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
-    return f", did you mean {folded[match[0]]!r}?" if match else ""
+    return f", did you mean {folded[match[0]]!r}?" if match else "."
 
 
 class Registry:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from feature_cache import Content, DerivedArrays, Store, import_content
 from mmrec_host.config import Config
-from mmrec_host.processes import from_main, gather, is_main, main_first, n_processes, rank
+from mmrec_host.processes import from_main, gather, main_first
+from mmrec_host.ranks import is_main, n_processes, rank
 
 from .encoders.dual import ENCODERS, DualEncoder
 from .encoders.towers import States

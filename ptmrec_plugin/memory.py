@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from mmrec_host.errors import ConfigError
-from mmrec_host.processes import n_local_processes
+from mmrec_host.ranks import n_local_processes
 
 if TYPE_CHECKING:
     from .live_encoder import LiveEncoder

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
-from mmrec_host.processes import is_main
+from mmrec_host.ranks import is_main
 from mmrec_host.training.phases import Phase, restore, snapshot
 from mmrec_host.training.trainer import Outcome
 

@@ -16,7 +16,8 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from mmrec_host.data.features import shuffled_order
 from mmrec_host.data.loader import epoch_generator
-from mmrec_host.processes import divide, gather, gather_rows, n_processes, rank, sum_gradients
+from mmrec_host.processes import divide, gather, gather_rows, sum_gradients
+from mmrec_host.ranks import n_processes, rank
 
 from .encoders.towers import States
 from .item_encoder import ItemEncoder, build_encoder

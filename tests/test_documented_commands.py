@@ -25,9 +25,18 @@ from mmrec_host.cli import main
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_RUN = {  # beginning of a command -> why
-    r"python3 -m venv|\S*pip install|\.venv": "the continuous integration does it",
+    r"python3 -m venv|\S*pip install|\S*python -m pytest": "the continuous integration does it",
     r"python benchmarks/|python tests/": "takes minutes; has tests of its own",
     r"ptmrec run-mmrec": "has a test of its own, in an MMRec checkout",
+}
+MADE = {  # command -> a file that it leaves
+    r"ptmrec prepare (\w+)": "data/{0}/{0}.inter",
+    r"ptmrec show": "page.html",
+    r"ptmrec recommend .*--output (\S+)": "{0}",
+    r"ptmrec table .*--plot (\S+)": "{0}",
+    r"ptmrec export features .*--to (\S+)": "{0}/image_feat.npy",
+    r"ptmrec export vectors .*--to (\S+) --format parquet": "{0}/item_vectors.parquet",
+    r"ptmrec export adapter .*--to (\S+)": "{0}/README.md",
 }
 SMALL = {
     "overall": {"epochs": 1, "encoder": "tiny", "embedding_size": 8, "topk": [5, 10, 20], "progress": False},
@@ -66,7 +75,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if home := os.environ.get("MMREC_HOME"):
         subprocess.run(["git", "clone", "-q", home, str(place.parent / "MMRec")], check=True)
         (place / "path/to").mkdir(parents=True)
-        shutil.copy(Path(home) / "src/models/bm3.py", place / "path/to")
+        for file in ("models/bm3.py", "configs/model/BM3.yaml"):
+            shutil.copy(Path(home) / "src" / file, place / "path/to")
     shutil.copy(ROOT / "main.py", place)
     write_sources(place)
     return place
@@ -102,6 +112,7 @@ def run_words(words: list[str], place: Path) -> int:
 
 @pytest.mark.parametrize(("document", "line"), documented(), ids=lambda text: text[:70])
 def test_a_documented_command_runs(document: str, line: str, place: Path, request: pytest.FixtureRequest) -> None:
+    line = line.removeprefix(".venv/bin/")
     words = shlex.split(line, comments=True)
     for start, reason in NOT_RUN.items():
         if re.match(start, line):
@@ -112,3 +123,6 @@ def test_a_documented_command_runs(document: str, line: str, place: Path, reques
     if "--run" in words:
         request.getfixturevalue("finished")
     assert run_words(words, place) == 0
+    for command, file in MADE.items():
+        if match := re.match(command, line):
+            assert (place / file.format(*match.groups())).is_file()

@@ -13,8 +13,8 @@ from ..config import Config, collect_layers, known_keys, load_config, parse_over
 from ..errors import ConfigError
 from ..models.base import MODELS
 from ..plugins import add_plugin_arguments, load_plugins
-from ..processes import is_main, n_processes
 from ..quick_start import run
+from ..ranks import is_main, n_processes
 from ..reporting.render import render
 from ..reporting.tables import results_table
 from ..training.search import grid_search

@@ -45,7 +45,7 @@ def machine_keys(args: argparse.Namespace) -> dict[str, Any]:
     for key in replaced:
         if key not in HERE:
             raise ConfigError(
-                f"{key}: a finished run keeps its settings{nearest(key, HERE) or '.'} Keys of this machine are "
+                f"{key}: a finished run keeps its settings{nearest(key, HERE)} Keys of this machine are "
                 f"{', '.join(HERE)}."
             )
     return replaced

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import processes
+from .. import processes, ranks
 from ..errors import DataError, UserError
 from ..kernels import top_k
 
@@ -35,7 +35,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
     """
 
     def mine() -> list[np.ndarray]:
-        share = ranked_batches(model, split, k, batch_size, device, processes.rank(), processes.n_processes())
+        share = ranked_batches(model, split, k, batch_size, device, ranks.rank(), ranks.n_processes())
         return [items.cpu().numpy() for _, _, items in share]
 
     rounds = itertools.zip_longest(*processes.gather(mine))

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import DataError
-from ..processes import is_main
+from ..ranks import is_main
 from ..reporting.files import write_whole
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mmrec_host.data.features import MODALITIES
-from mmrec_host.processes import is_main
+from mmrec_host.ranks import is_main
 
 from ..encoding import add_encoding_arguments, encoding_of
 

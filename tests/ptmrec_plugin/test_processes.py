@@ -106,11 +106,11 @@ def test_what_fails_in_all_processes_is_their_message(raw_data, tmp_path):
 
 TOGETHER = """
 import os, sys, torch
-from mmrec_host import processes
+from mmrec_host import processes, ranks
 from mmrec_host.cli import main, report
 from mmrec_host.errors import ConfigError
 
-rank = processes.rank()
+rank = ranks.rank()
 
 def compute():
     if rank == 1 and sys.argv[1] == "fails":
@@ -145,7 +145,7 @@ try:
     code = 0
 except Exception as error:
     code = report(error)
-processes.leave(code)
+ranks.leave(code)
 sys.exit(code)
 """
 

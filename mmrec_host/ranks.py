@@ -1,0 +1,44 @@
+"""Which of several processes this one is, as `torchrun` says; known without torch, which takes seconds to import."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def n_processes() -> int:
+    """How many there are."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """The number of this one, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def local_rank() -> int:
+    """Its number on this machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def n_local_processes() -> int:
+    """How many are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes."""
+    return rank() == 0
+
+
+def leave(code: int) -> None:
+    """End this process; after an error at once, since taking leave of the others would wait for them."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if n_processes() == 1:
+        return
+    if code:
+        os._exit(code)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
