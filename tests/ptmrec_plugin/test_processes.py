@@ -138,7 +138,7 @@ def work():
     if sys.argv[1] == "lost" and rank == 1:
         os._exit(7)
     processes.gather(lambda: None)
-    print("done", rank)
+    os.write(1, f"done {rank}\n".encode())
 
 try:
     work()
