@@ -39,7 +39,14 @@ MADE = {  # command -> a file that it leaves
     r"ptmrec export adapter .*--to (\S+)": "{0}/README.md",
 }
 SMALL = {
-    "overall": {"epochs": 1, "encoder": "tiny", "embedding_size": 8, "topk": [5, 10, 20], "progress": False},
+    "overall": {
+        "epochs": 1,
+        "encoder": "tiny",
+        "embedding_size": 8,
+        "topk": [2, 3],
+        "valid_metric": "Recall@3",
+        "progress": False,
+    },
     "PTMRec": {"stage2_epochs": 1, "joint_epochs": 1},
     "mini": {"encoder": "tiny", "mini_users": 60, "mini_items": 80, "mini_purchases": [8, 20]},
     "ml-latest-small": {"encoder": "tiny"},
