@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +51,7 @@ def build_open_clip(config: Any) -> DualEncoder:
             f"encoder_pretrained={pretrained!r}: {name} has the tags {', '.join(tags) or 'none'}; a weights file is "
             "possible too."
         )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _random_weights_are_meant(pretrained is None):
         torch.manual_seed(int(config["encoder_seed"] or 0))
         try:
             model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
@@ -68,6 +71,21 @@ def build_open_clip(config: Any) -> DualEncoder:
     }
     pad = getattr(getattr(tokenizer, "tokenizer", None), "pad_token_id", 0) or 0
     return DualEncoder(f"open_clip:{name}:{pretrained}", model, preprocess, tokenizer, pad, identity)
+
+
+@contextmanager
+def _random_weights_are_meant(meant: bool) -> Iterator[None]:
+    """Without open_clip's warning of them, which goes to the root logger."""
+
+    def others(record: logging.LogRecord) -> bool:
+        return not (meant and "No pretrained weights" in record.getMessage())
+
+    root = logging.getLogger()
+    root.addFilter(others)
+    try:
+        yield
+    finally:
+        root.removeFilter(others)
 
 
 def _register_tiny() -> str:
