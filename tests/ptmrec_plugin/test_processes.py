@@ -104,7 +104,7 @@ def test_what_fails_in_all_processes_is_their_message(raw_data, tmp_path):
     assert "error: vision_blocks=99: must be 0 to 3" in errors
 
 
-TOGETHER = """
+TOGETHER = r"""
 import os, sys, torch
 from mmrec_host import processes, ranks
 from mmrec_host.cli import main, report
