@@ -10,11 +10,11 @@ from typing import Any
 from mmrec_host.config import load_config, parse_overrides
 from mmrec_host.errors import ConfigError
 
-from ..sources.amazon import AmazonSource
-from ..sources.dataset_files import REPORT
-from ..sources.own_data import OwnSource
-from ..sources.preparation import Selection, Source, prepare
-from ..sources.split_rules import SPLIT_RULES
+from ..sources.prepare.amazon import AmazonSource
+from ..sources.prepare.dataset_files import REPORT
+from ..sources.prepare.own_data import OwnSource
+from ..sources.prepare.preparation import Selection, Source, prepare
+from ..sources.prepare.split_rules import SPLIT_RULES
 
 EXAMPLES = """examples:
   ptmrec prepare baby                                  Amazon Baby of 2014: download, 5-core, MMRec's split rule, images

@@ -13,9 +13,9 @@ from PIL import Image
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import dataset_folder
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources import mini
-from ptmrec_plugin.sources.mini import TASTES, draw_attributes, draw_purchases, make_mini
-from ptmrec_plugin.sources.mini_texts import MATERIALS
+from ptmrec_plugin.sources.mini import dataset as mini
+from ptmrec_plugin.sources.mini.dataset import TASTES, draw_attributes, draw_purchases, make_mini
+from ptmrec_plugin.sources.mini.texts import MATERIALS
 
 
 @pytest.fixture(scope="module")

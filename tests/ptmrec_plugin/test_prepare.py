@@ -13,8 +13,8 @@ from preparing import N_ITEMS, prepare, taken, tree
 from mmrec_host.config import load_config
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources import prepared  # noqa: F401 - the maker
-from ptmrec_plugin.sources.dataset_files import REPORT
+from ptmrec_plugin.sources import missing  # noqa: F401 - the maker
+from ptmrec_plugin.sources.prepare.dataset_files import REPORT
 
 BABY = Path(os.environ.get("PTMREC_TEST_DATA", "nowhere")) / "baby"
 
@@ -124,7 +124,7 @@ def test_an_interrupted_replacement_leaves_no_half_dataset(amazon, tmp_path, mon
     words = ["sports", *amazon, "published_counts=[]", "--no-images"]
     prepare(*words)
     home = tmp_path / "data" / "sports"
-    from ptmrec_plugin.sources import dataset_files
+    from ptmrec_plugin.sources.prepare import dataset_files
 
     write = dataset_files.write_whole
 

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources import download
-from ptmrec_plugin.sources.download import fetched
+from ptmrec_plugin.sources.prepare import download
+from ptmrec_plugin.sources.prepare.download import fetched
 
 DATA = gzip.compress(os.urandom(3_000_000))
 

@@ -16,9 +16,9 @@ from faulty_server import FaultyServer, picture
 
 from feature_cache import ImageStore, Outcome
 from mmrec_host.errors import DataError
-from ptmrec_plugin.sources import gathering
-from ptmrec_plugin.sources.image_fetch import Manners, gather_urls
-from ptmrec_plugin.sources.image_files import gather_files
+from ptmrec_plugin.sources.prepare.images import gathering
+from ptmrec_plugin.sources.prepare.images.fetch import Manners, gather_urls
+from ptmrec_plugin.sources.prepare.images.files import gather_files
 
 QUICK = Manners(deadline=2.0, back_off=0.01, longest_pause=0.2)
 
@@ -134,7 +134,7 @@ def test_files_of_a_folder(tmp_path, monkeypatch):
     (folder / "sub" / "b.jpg").write_bytes(picture(2))
     (folder / "c.jpg").write_text("no image")
     (folder / "big.jpg").write_bytes(b"x" * 2000)
-    monkeypatch.setattr("ptmrec_plugin.sources.image_files.LARGEST_IMAGE", 1500)
+    monkeypatch.setattr("ptmrec_plugin.sources.prepare.images.files.LARGEST_IMAGE", 1500)
     names = ["a.jpg", "sub/b.jpg", "c.jpg", "big.jpg", "none.jpg", "../private.jpg", "nul\0.jpg", "sub"]
     gather_files(home, folder, names, progress=False)
     kinds = {name: outcome.kind for name, outcome in ImageStore(home).outcomes().items()}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources.faults import Faults
-from ptmrec_plugin.sources.id_maps import read_id_map
-from ptmrec_plugin.sources.interaction_log import InteractionLog, LogBuilder, k_core, without_repeats
-from ptmrec_plugin.sources.split_rules import split
+from ptmrec_plugin.id_maps import read_id_map
+from ptmrec_plugin.sources.prepare.faults import Faults
+from ptmrec_plugin.sources.prepare.interaction_log import InteractionLog, LogBuilder, k_core, without_repeats
+from ptmrec_plugin.sources.prepare.split_rules import split
 
 BABY = Path(os.environ.get("PTMREC_TEST_DATA", "nowhere")) / "baby"
 

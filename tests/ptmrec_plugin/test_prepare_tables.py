@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources.faults import Faults
-from ptmrec_plugin.sources.own_tables import read_interactions, read_items
-from ptmrec_plugin.sources.tables import read_rows
-from ptmrec_plugin.sources.values import as_text, as_time
+from ptmrec_plugin.sources.prepare.faults import Faults
+from ptmrec_plugin.sources.prepare.own_tables import read_interactions, read_items
+from ptmrec_plugin.sources.prepare.tables.rows import read_rows
+from ptmrec_plugin.sources.prepare.tables.values import as_text, as_time
 
 GUESS = dict.fromkeys(("user", "item", "rating", "time"))
 GUESS_ITEMS = dict.fromkeys(("item", "title", "image"))
@@ -64,7 +64,7 @@ def test_broken_rows_are_counted_with_examples_and_the_others_read(tmp_path):
 
 
 def test_a_line_without_end_is_skipped_in_bounded_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("ptmrec_plugin.sources.text_lines.LONGEST", 100)
+    monkeypatch.setattr("ptmrec_plugin.sources.prepare.tables.text_lines.LONGEST", 100)
     (tmp_path / "t.jsonl").write_text('{"a": 1}\n' + "x" * 1000 + '\n{"a": 2}\n')
     faults = Faults()
     assert [(place, row["a"]) for place, row in read_rows(tmp_path / "t.jsonl", faults)] == [

@@ -17,13 +17,13 @@ from mmrec_host.config import Config
 from mmrec_host.data.interactions import read_interactions
 from mmrec_host.errors import DataError
 
+from ...id_maps import ITEM_MAP, USER_MAP, id_map, read_id_map
 from .dataset_files import intact, inter_file, read_report, write_files, write_report
 from .download import stamped
 from .faults import Faults
-from .gathering import OK
-from .id_maps import ITEM_MAP, USER_MAP, id_map, read_id_map
-from .image_fetch import Manners, gather_urls
-from .image_files import gather_files
+from .images.fetch import Manners, gather_urls
+from .images.files import gather_files
+from .images.gathering import OK
 from .interaction_log import InteractionLog, k_core, without_repeats
 from .items import Item, items_jsonl
 from .split_rules import split

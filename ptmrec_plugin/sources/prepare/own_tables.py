@@ -9,12 +9,12 @@ from pathlib import Path
 
 from mmrec_host.errors import DataError
 
-from .columns import ITEM_NAMES, choose, folded, text_columns
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
-from .tables import Row, read_rows
-from .values import as_number, as_text, as_time
+from .tables.columns import ITEM_NAMES, choose, folded, text_columns
+from .tables.rows import Row, read_rows
+from .tables.values import as_number, as_text, as_time
 
 Columns = dict[str, object]  # meaning -> column, or columns
 N_FIRST = 1000  # rows that tell the columns; not every object of JSON lines has every key

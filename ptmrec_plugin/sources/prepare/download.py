@@ -15,7 +15,7 @@ from tqdm import tqdm
 from mmrec_host.errors import ConfigError, DataError
 
 from .disk import require_space
-from .text_lines import GZIP_MAGIC
+from .tables.text_lines import GZIP_MAGIC
 
 log = logging.getLogger(__name__)
 

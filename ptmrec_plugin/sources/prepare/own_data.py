@@ -12,7 +12,7 @@ from mmrec_host.errors import ConfigError
 
 from .download import stamped
 from .faults import Faults
-from .image_files import names_by_id
+from .images.files import names_by_id
 from .interaction_log import InteractionLog
 from .items import Item
 from .own_tables import read_interactions, read_items

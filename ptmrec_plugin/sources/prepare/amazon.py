@@ -14,8 +14,8 @@ from .download import fetched, stamped
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
-from .text_lines import read_lines
-from .values import as_number, as_text
+from .tables.text_lines import read_lines
+from .tables.values import as_number, as_text
 
 ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
 
