@@ -111,6 +111,12 @@ def test_another_host_stands_in(tmp_path, server):
     assert ImageStore(tmp_path).image(url) == picture(1)
 
 
+def test_a_host_that_stands_in_for_many_is_one_server(tmp_path, server):
+    urls = [f"http://images-{n % 5}.invalid/good/{n}" for n in range(60)]
+    gather_urls(tmp_path, urls, Manners(per_host=2), server.address.removeprefix("http://"), progress=False)
+    assert server.asked.total() == 60 and server.most_at_once <= 2
+
+
 def test_a_nearly_full_disk_ends_the_run_and_the_next_goes_on(tmp_path, server, monkeypatch):
     monkeypatch.setattr(gathering, "BATCH_IMAGES", 5)
     free = itertools.chain([1 << 40] * 3, itertools.repeat(1 << 20))

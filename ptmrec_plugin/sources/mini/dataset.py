@@ -153,4 +153,5 @@ def _write(
             kind, tone, hue = kinds[items["kind"][i]], tones[items["tone"][i]], hues[items["hue"][i]]
             draw_picture(kind, tone, hue, patterns[items["pattern"][i]], rng).save(home / "images" / f"{i}.png")
             text = write_text(kind, int(items["material"][i]), int(items["style"][i]), rng)
-            file.write(json.dumps({"itemID": i, "title": f"{kind} no. {i}".capitalize(), "text": text}) + "\n")
+            title = f"{kind} no. {i}".capitalize()
+            file.write(json.dumps({"itemID": i, "title": title, "text": text, "categories": [kind]}) + "\n")

@@ -135,7 +135,7 @@ class _Fetcher:
 
     def _server(self, url: str) -> str:
         try:
-            return urlsplit(url).netloc
+            return self.host or urlsplit(url).netloc
         except ValueError:
             return ""
 
