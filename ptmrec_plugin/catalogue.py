@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_cache import read_texts
-from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.errors import ConfigError
+
+from .id_maps import ITEM_MAP, USER_MAP, read_id_map
 
 log = logging.getLogger(__name__)
 
 BY_INDEX = "index:"
-FILES = {"user": "u_id_mapping.csv", "item": "i_id_mapping.csv"}
+FILES = {"user": USER_MAP, "item": ITEM_MAP}
 
 
 @dataclass(frozen=True)
@@ -36,23 +38,12 @@ class Names:
         """With the original ids of MMRec's mapping file (original id, tab, index, after a header), if there is one.
 
         Raises:
-            DataError: a line that is none, or an index that is missing or named twice.
+            DataError: it is not in UTF-8, a line is none, or an index is missing or named twice.
         """
         path = folder / FILES[kind]
         if not path.is_file():
             return cls(kind, count)
-        originals: dict[int, str] = {}
-        with path.open(encoding="utf-8") as file:
-            next(file, None)
-            for number, line in enumerate(file, start=2):
-                original, _, index = line.rstrip("\r\n").partition("\t")
-                if not index.isdecimal() or int(index) in originals:
-                    raise DataError(f"{path}, line {number}: must be an original id, a tab and an index of its own.")
-                originals[int(index)] = original
-        missing = [index for index in range(count) if index not in originals]
-        if missing:
-            raise DataError(f"{path}: names {len(originals)} {kind}s, but not index {missing[0]} of 0 to {count - 1}.")
-        return cls(kind, count, [originals[index] for index in range(count)])
+        return cls(kind, count, read_id_map(path, count, exact=False))
 
     def index(self, name: str) -> int:
         """The index that `name` means: an original id, else an index; `index:N` is always an index.

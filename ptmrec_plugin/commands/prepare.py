@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from feature_cache.image_store import FOLDER as IMAGES
 from mmrec_host.config import load_config, parse_overrides
 from mmrec_host.errors import ConfigError
 
-from ..sources.amazon import AmazonSource
-from ..sources.dataset_files import REPORT
-from ..sources.own_data import OwnSource
-from ..sources.preparation import Selection, Source, prepare
-from ..sources.split_rules import SPLIT_RULES
+from ..sources.prepare.amazon import AmazonSource
+from ..sources.prepare.dataset_files import REPORT
+from ..sources.prepare.own_data import OwnSource
+from ..sources.prepare.preparation import Selection, Source, prepare
+from ..sources.prepare.split_rules import SPLIT_RULES
 
 EXAMPLES = """examples:
   ptmrec prepare baby                                  Amazon Baby of 2014: download, 5-core, MMRec's split rule, images
@@ -26,8 +29,9 @@ EXAMPLES = """examples:
                                                        MovieLens, from the files of its archive
 
 Tables are CSV, TSV, JSON lines (each also as .gz) or Parquet. Columns are guessed from their names and shown; name
-them with --user, --item, --rating, --time (interactions), --id, --title, --text, --image (items; an image is an
-address or a file name). Run it again after an interruption, or for images that failed: only what is missing is done.
+them with --user, --item, --rating, --time (interactions), --id, --title, --text, --image, --category (items; an image
+is an address or a file name). Run it again after an interruption, or for images that failed: only what is missing is
+done.
 Amazon's datasets have their keys (addresses, text_fields, published_counts) in mmrec_configs/dataset/NAME.yaml;
 key=value overrides them.
 """
@@ -39,7 +43,10 @@ COLUMNS = {
     "time": "time, in the interactions",
     "title": "title, in the items",
     "image": "address or file name of the image, in the items",
+    "category": "categories, in the items: a list, or a text divided by |",
 }
+DEFAULTS = {"k_core": 5, "split_rule": "mmrec", "seed": 999}
+IGNORED_WITH_SPLIT = ("interactions", "user", "item", "rating", "time", "min_rating", *DEFAULTS)
 
 
 class PrepareCommand:
@@ -50,6 +57,7 @@ class PrepareCommand:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
         parser.epilog = EXAMPLES
+        parser.set_defaults(**DEFAULTS)
         parser.add_argument("name", help="baby, sports, clothing, elec, or a name of yours")
         own = parser.add_argument_group("your own data")
         own.add_argument("--interactions", type=Path, metavar="FILE", help="table with a row an interaction")
@@ -65,13 +73,9 @@ class PrepareCommand:
         )
         own.add_argument("--min-rating", type=float, metavar="R", help="leave out interactions rated less")
         kept = parser.add_argument_group("what is kept, and the split")
-        kept.add_argument(
-            "--k-core", type=int, default=5, metavar="K", help="fewest interactions of a user and an item"
-        )
-        kept.add_argument(
-            "--split-rule", choices=sorted(SPLIT_RULES), default="mmrec", help="random by user, or leave the last out"
-        )
-        kept.add_argument("--seed", type=int, default=999, help="of the random split")
+        kept.add_argument("--k-core", type=int, metavar="K", help="fewest interactions of a user and an item")
+        kept.add_argument("--split-rule", choices=sorted(SPLIT_RULES), help="random by user, or leave the last out")
+        kept.add_argument("--seed", type=int, help="of the random split")
         kept.add_argument("--split", type=Path, metavar="FILE", help="take this .inter, with its id maps beside it")
         parser.add_argument("--no-images", action="store_true", help="gather no images now")
         parser.add_argument("--force", action="store_true", help="make it anew if it was prepared with other options")
@@ -85,12 +89,27 @@ class PrepareCommand:
             raise ConfigError(f"{args.name!r} is no name for a dataset: its folder is called so.")
         config = load_config("prepare", args.name, overrides=parse_overrides(args.overrides, ())[None])
         folder = Path(config["data_path"]) / args.name
+        if config["dataset_maker"] not in (None, "prepare"):
+            raise ConfigError(
+                f"{args.name!r} is made by {config['dataset_maker']!r} when it is first used (-d {args.name}). Prepare "
+                "your data under another name."
+            )
+        if args.split is not None:
+            _refuse(_given(args, IGNORED_WITH_SPLIT), "the split and its id maps (--split) say which rows there are.")
         progress = bool(config["progress"]) and not args.quiet
         source: Source
         if args.interactions or args.items or args.images:
             source = OwnSource(args)
-        elif config["source_metadata"]:
-            _refuse_own_flags(args)
+        elif config["source_reviews"] or config["source_metadata"]:
+            _refuse(
+                _given(args, (*COLUMNS, "items_id", "text", "min_rating")),
+                "only for your own tables (--interactions, --items). What makes the text of Amazon's items is the key "
+                "text_fields.",
+            )
+            needed = ("source_metadata",) if args.split else ("source_reviews", "source_metadata")
+            absent = [key for key in needed if not config[key]]
+            if absent:
+                raise ConfigError(f"{', '.join(absent)}: must be an address or a local file: {absent[0]}=FILE.")
             source = AmazonSource(config, folder / "downloads", progress)
         else:
             raise ConfigError(
@@ -112,14 +131,15 @@ class PrepareCommand:
         return 0
 
 
-def _refuse_own_flags(args: argparse.Namespace) -> None:
-    flags = {**{name: f"--{name}" for name in (*COLUMNS, "text")}, "items_id": "--id", "min_rating": "--min-rating"}
-    given = [flag for name, flag in flags.items() if getattr(args, name) is not None]
-    if given:
-        raise ConfigError(
-            f"{', '.join(given)}: only for your own tables (--interactions, --items). What makes the text of "
-            "Amazon's items is the key text_fields."
-        )
+def _given(args: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    """The flags of the named arguments whose values are not the defaults."""
+    given = [name for name in names if getattr(args, name) != DEFAULTS.get(name)]
+    return ["--id" if name == "items_id" else f"--{name.replace('_', '-')}" for name in given]
+
+
+def _refuse(flags: list[str], reason: str) -> None:
+    if flags:
+        raise ConfigError(f"{', '.join(flags)}: {reason}")
 
 
 def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
@@ -139,10 +159,10 @@ def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
         lines += _faults(images["missing"])
         if "failed" in images["missing"]:
             lines.append("  The same command tries the failed ones again.")
-    files = [*report["files"], *(["images.lmdb"] if (folder / "images.lmdb").is_dir() else []), REPORT]
+    files = [*report["files"], *([IMAGES] if (folder / IMAGES).is_dir() else []), REPORT]
     lines.append(f"files: {', '.join(files)}")
-    elsewhere = "" if data_path == "data" else f" data_path={data_path}"
-    lines.append(f"next: ptmrec -m PTMRec VBPR -d {folder.name}{elsewhere}")
+    elsewhere = "" if data_path == "data" else f" {shlex.quote(f'data_path={data_path}')}"
+    lines.append(f"next: ptmrec -m PTMRec VBPR -d {shlex.quote(folder.name)}{elsewhere}")
     return "\n".join(lines)
 
 

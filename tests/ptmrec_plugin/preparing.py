@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 from mmrec_host.cli import gather_overrides
+from mmrec_host.config import Config
+from mmrec_host.data.dataset import load_dataset
 from ptmrec_plugin.commands.prepare import PrepareCommand
+from ptmrec_plugin.page.catalogue import read_catalogue
 
 N_USERS, N_ITEMS = 30, 24
 
@@ -18,6 +22,12 @@ def prepare(*words: str) -> int:
     args, rest = parser.parse_known_args(list(words))
     args.quiet, args.overrides = True, gather_overrides(args, rest, parser)
     return command.run(args)
+
+
+def categories(config: Config) -> dict[int, list[str]]:
+    """What `ptmrec show` reads of the items of a dataset."""
+    run = SimpleNamespace(dataset=load_dataset(config), config=config)
+    return read_catalogue(run).categories
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from preparing import categories
 
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import dataset_folder
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources import mini
-from ptmrec_plugin.sources.mini import TASTES, draw_attributes, draw_purchases, make_mini
-from ptmrec_plugin.sources.mini_texts import MATERIALS
+from ptmrec_plugin.sources.mini import dataset as mini
+from ptmrec_plugin.sources.mini.dataset import TASTES, draw_attributes, draw_purchases, make_mini
+from ptmrec_plugin.sources.mini.pictures import SILHOUETTES
+from ptmrec_plugin.sources.mini.texts import MATERIALS
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,12 @@ def test_every_item_has_a_picture_and_a_sentence(folder):
             assert picture.size == (96, 96) and np.asarray(picture.convert("L")).std() > 5
         assert any(word in line["text"] for words in MATERIALS for word in words)
     assert "synthetic" in (folder / "README.md").read_text()
+
+
+def test_its_kinds_are_categories(folder, config, tmp_path):
+    used = config.replaced(data_path=str(folder.parent), cache_path=str(tmp_path), dataset="mini")
+    kinds = categories(used)
+    assert len(kinds) == 80 and {name for names in kinds.values() for name in names} == set(SILHOUETTES)
 
 
 def test_the_split_follows_mmrecs_rule(folder):

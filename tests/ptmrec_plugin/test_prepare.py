@@ -13,8 +13,8 @@ from preparing import N_ITEMS, prepare, taken, tree
 from mmrec_host.config import load_config
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources import prepared  # noqa: F401 - the maker
-from ptmrec_plugin.sources.dataset_files import REPORT
+from ptmrec_plugin.sources import missing  # noqa: F401 - the maker
+from ptmrec_plugin.sources.prepare.dataset_files import REPORT
 
 BABY = Path(os.environ.get("PTMREC_TEST_DATA", "nowhere")) / "baby"
 
@@ -64,6 +64,7 @@ def test_amazons_formats_become_a_dataset(amazon, server, capsys, tmp_path):
         "text": "It's item 1 Bränd Sports Tents Two lines",
         "source_id": "B001",
         "image": f"{server.address}/good/1",
+        "categories": ["Sports", "Tents"],
     }
     assert (home / "i_id_mapping.csv").read_text().startswith("asin\titemID\nB000\t0\nB001\t1\n")
     said = capsys.readouterr().out
@@ -124,7 +125,7 @@ def test_an_interrupted_replacement_leaves_no_half_dataset(amazon, tmp_path, mon
     words = ["sports", *amazon, "published_counts=[]", "--no-images"]
     prepare(*words)
     home = tmp_path / "data" / "sports"
-    from ptmrec_plugin.sources import dataset_files
+    from ptmrec_plugin.sources.prepare import dataset_files
 
     write = dataset_files.write_whole
 
@@ -159,10 +160,8 @@ def test_downloads_are_kept_and_a_server_without_them_is_told(amazon, server, tm
     prepare("clothing", *remote, "published_counts=[]", "--no-images")
     prepare("clothing", *remote, "published_counts=[]", "--no-images")
     assert len(server.ranges) == 2
-    assert sorted(p.name for p in (tmp_path / "data/clothing/downloads").iterdir()) == [
-        "meta.json.gz",
-        "reviews.json.gz",
-    ]
+    kept = [path.name for path in (tmp_path / "data/clothing/downloads").iterdir()]
+    assert sorted(name.partition("-")[2] for name in kept) == ["meta.json.gz", "reviews.json.gz"]
     with pytest.raises(DataError, match="404"):
         prepare("baby", f"source_reviews={server.address}/gone/x", amazon[1])
 
@@ -191,7 +190,7 @@ def test_a_split_that_stands_in_its_place_gets_its_items(amazon, tmp_path):
         (home / name).write_bytes((made / name).read_bytes())
     (home / "mine.inter").write_bytes((made / "sports.inter").read_bytes())
     (tmp_path / "items.csv").write_text("asin,title\nB003,Three\n")
-    rows = [f"{user},{item}" for user, item, _ in taken()]
+    rows = [f"{user},B{item:03}" for user, item, _ in taken()]
     (tmp_path / "log.csv").write_text("\n".join(["user,item", *rows]))
     own = ["--interactions", "log.csv", "--items", "items.csv"]
     theirs = tree(home)
@@ -202,6 +201,14 @@ def test_a_split_that_stands_in_its_place_gets_its_items(amazon, tmp_path):
     with pytest.raises(DataError, match="mine.inter.* would be written over"):
         prepare("mine", *own, "--force")
     assert theirs.items() <= tree(home).items()
+
+
+def test_a_split_needs_no_reviews(amazon, tmp_path):
+    prepare("sports", *amazon, "published_counts=[]", "--no-images")
+    split = str(tmp_path / "data/sports/sports.inter")
+    words = ["--split", split, "source_reviews=null", amazon[1], "published_counts=[]", "--no-images"]
+    assert prepare("elec", *words) == 0
+    assert tree(tmp_path / "data/elec")["items.jsonl"] == tree(tmp_path / "data/sports")["items.jsonl"]
 
 
 def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
@@ -224,6 +231,14 @@ def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
         (["baby", "--split", "none.inter"], "--split none.inter: there is no such file"),
         (["baby", "source_reviews=none.gz"], "none.gz: there is no such file"),
         (["baby", "--text", "title", "--min-rating", "3"], "--text, --min-rating: only for your own tables"),
+        (["baby", "source_reviews=null", "source_metadata=m.gz"], "source_reviews: must be an address or a local file"),
+        (["baby", "source_metadata=null"], "source_metadata: must be an address or a local file"),
+        (["baby", "--split", "b.inter", "--k-core", "3", "--seed", "1"], "--k-core, --seed: the split and its id maps"),
+        (
+            ["mine", "--split", "b.inter", "--interactions", "x.csv", "--min-rating", "3"],
+            "--interactions, --min-rating: the split",
+        ),
+        (["mini", "--interactions", "x.csv"], "'mini' is made by 'mini' when it is first used"),
         (["baby", "source_review=x"], "unknown key 'source_review', did you mean 'source_reviews'"),
     ],
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources import download
-from ptmrec_plugin.sources.download import fetched
+from ptmrec_plugin.sources.prepare import download
+from ptmrec_plugin.sources.prepare.download import fetched
 
 DATA = gzip.compress(os.urandom(3_000_000))
 
@@ -24,7 +26,8 @@ def test_a_broken_download_goes_on_where_it_was(tmp_path, server):
     server.cut_after = 2_000_000
     path = fetched(f"{server.address}/file/reviews.json.gz", tmp_path / "downloads", progress=False)
     assert path.read_bytes() == DATA
-    assert [path.name for path in (tmp_path / "downloads").iterdir()] == ["reviews.json.gz"]
+    assert [path.name for path in (tmp_path / "downloads").iterdir()] == [path.name]
+    assert path.name.endswith("-reviews.json.gz")
     first, second = server.ranges
     assert first is None and 0 < int(second.removeprefix("bytes=").rstrip("-")) <= 2_000_000
     assert fetched(f"{server.address}/file/reviews.json.gz", tmp_path / "downloads", progress=False) == path
@@ -32,9 +35,35 @@ def test_a_broken_download_goes_on_where_it_was(tmp_path, server):
 
 
 def test_a_part_of_another_version_is_not_continued(tmp_path, server):
-    (tmp_path / "reviews.json.gz.part").write_bytes(b"\x1f\x8bold version")
-    (tmp_path / "reviews.json.gz.part.etag").write_text('"old"')
-    assert fetched(f"{server.address}/file/reviews.json.gz", tmp_path, progress=False).read_bytes() == DATA
+    source = f"{server.address}/file/reviews.json.gz"
+    path = fetched(source, tmp_path, progress=False)
+    path.rename(path.with_name(path.name + ".part"))
+    path.with_name(path.name + ".part").write_bytes(b"\x1f\x8bold version")
+    path.with_name(path.name + ".part.etag").write_text('"old"')
+    assert fetched(source, tmp_path, progress=False).read_bytes() == DATA
+    assert server.ranges == [None, "bytes=13-"]
+
+
+def test_addresses_that_end_alike_are_different_files(tmp_path, server):
+    other = gzip.compress(b"other")
+    server.files |= {"mirror/reviews.json.gz": other, "reviews.json.gz?v=2": other}
+    addresses = [f"{server.address}/file/{name}" for name in server.files]
+    assert [fetched(address, tmp_path, progress=False).read_bytes() for address in addresses] == [DATA, other, other]
+
+
+def test_pauses_between_attempts_are_doubled(tmp_path, server, monkeypatch):
+    paused = []
+    sleep = asyncio.sleep
+
+    async def count(seconds: float) -> None:
+        paused.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(download, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": count}))
+    monkeypatch.setattr(download, "BACK_OFF", 2.0)
+    with pytest.raises(DataError, match="answers 500"):
+        fetched(f"{server.address}/broken/x", tmp_path, progress=False)
+    assert paused == [2.0, 4.0, 8.0, 16.0]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +87,7 @@ def test_what_a_server_does_wrong_ends_in_a_message(tmp_path, server, monkeypatc
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     with pytest.raises(DataError, match=message):
         fetched(f"{server.address}/{path}", tmp_path, progress=False)
-    assert not (tmp_path / "reviews.json.gz").exists()
+    assert not list(tmp_path.glob("*-reviews.json.gz"))
 
 
 def test_paths_and_other_schemes(tmp_path):

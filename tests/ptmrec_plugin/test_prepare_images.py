@@ -16,9 +16,9 @@ from faulty_server import FaultyServer, picture
 
 from feature_cache import ImageStore, Outcome
 from mmrec_host.errors import DataError
-from ptmrec_plugin.sources import gathering
-from ptmrec_plugin.sources.image_fetch import Manners, gather_urls
-from ptmrec_plugin.sources.image_files import gather_files
+from ptmrec_plugin.sources.prepare.images import gathering
+from ptmrec_plugin.sources.prepare.images.fetch import Manners, gather_urls
+from ptmrec_plugin.sources.prepare.images.files import gather_files
 
 QUICK = Manners(deadline=2.0, back_off=0.01, longest_pause=0.2)
 
@@ -111,6 +111,12 @@ def test_another_host_stands_in(tmp_path, server):
     assert ImageStore(tmp_path).image(url) == picture(1)
 
 
+def test_a_host_that_stands_in_for_many_is_one_server(tmp_path, server):
+    urls = [f"http://images-{n % 5}.invalid/good/{n}" for n in range(60)]
+    gather_urls(tmp_path, urls, Manners(per_host=2), server.address.removeprefix("http://"), progress=False)
+    assert server.asked.total() == 60 and server.most_at_once <= 2
+
+
 def test_a_nearly_full_disk_ends_the_run_and_the_next_goes_on(tmp_path, server, monkeypatch):
     monkeypatch.setattr(gathering, "BATCH_IMAGES", 5)
     free = itertools.chain([1 << 40] * 3, itertools.repeat(1 << 20))
@@ -134,7 +140,7 @@ def test_files_of_a_folder(tmp_path, monkeypatch):
     (folder / "sub" / "b.jpg").write_bytes(picture(2))
     (folder / "c.jpg").write_text("no image")
     (folder / "big.jpg").write_bytes(b"x" * 2000)
-    monkeypatch.setattr("ptmrec_plugin.sources.image_files.LARGEST_IMAGE", 1500)
+    monkeypatch.setattr("ptmrec_plugin.sources.prepare.images.files.LARGEST_IMAGE", 1500)
     names = ["a.jpg", "sub/b.jpg", "c.jpg", "big.jpg", "none.jpg", "../private.jpg", "nul\0.jpg", "sub"]
     gather_files(home, folder, names, progress=False)
     kinds = {name: outcome.kind for name, outcome in ImageStore(home).outcomes().items()}

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from faulty_server import picture
-from preparing import N_ITEMS, prepare, taken
+from preparing import N_ITEMS, categories, prepare, taken
 
 from feature_cache import ImageStore
+from mmrec_host.config import load_config
 from mmrec_host.quick_start import quick_start
 
 
@@ -74,8 +75,21 @@ def json_news(folder: Path, address: str) -> list[str]:
         for n in range(N_ITEMS)
     ]
     (folder / "news.jsonl").write_text("\n".join(map(json.dumps, news)))
-    named = ["--user", "reader", "--item", "url", "--id", "path", "--title", "headline", "--text", "headline,tags"]
+    named = ["--user", "reader", "--item", "url", "--id", "path", "--title", "headline", "--category", "tags"]
+    named += ["--text", "headline,tags"]
     return ["--interactions", "clicks.jsonl.gz", "--items", "news.jsonl", *named, "--split-rule", "last"]
+
+
+def test_a_new_picture_is_gathered_and_a_path_may_be_spelt_otherwise(tmp_path, capsys):
+    words = csv_shop(tmp_path)
+    prepare("my shop", *words)
+    assert "images: 22 stored" in capsys.readouterr().out
+    inter = (tmp_path / "data/my shop/my shop.inter").stat().st_mtime_ns
+    (tmp_path / "pictures" / "sku 23.jpg").write_bytes(picture(23))
+    prepare("my shop", *(str(tmp_path / word) if (tmp_path / word).exists() else word for word in words))
+    said = capsys.readouterr().out
+    assert "images: 23 stored" in said and "-d 'my shop'" in said and "images.lmdb" in said
+    assert (tmp_path / "data/my shop/my shop.inter").stat().st_mtime_ns == inter
 
 
 @pytest.mark.parametrize("shape", ["csv", "parquet", "json"])
@@ -103,6 +117,9 @@ def test_own_tables_end_in_a_ptmrec_run(shape, tmp_path, server, capsys):
         }
         assert items["sku 4"]["text"] == "Café 4 text of 4" and items["sku 3"]["title"] == "Café 3"
         assert ImageStore(tmp_path / "data/mine").image("sku 4.jpg") == picture(4)
+    shown = {name for names in categories(load_config("BPR", "mine")).values() for name in names}
+    by_shape = {"parquet": {"Drama", "G0", "G1", "G2", "G3"}, "json": {"x", *map(str, range(N_ITEMS))}}
+    assert shown == by_shape.get(shape, set())
     keys = {"encoder": "tiny", "device": "cpu", "epochs": 2, "stage2_epochs": 1, "progress": False, "pool_size": 24}
     result = quick_start("PTMRec", "mine", {**keys, "embedding_size": 8, "topk": [5, 20]})
     assert 0 <= result.test["recall@20"] <= 1

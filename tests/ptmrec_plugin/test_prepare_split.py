@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources.faults import Faults
-from ptmrec_plugin.sources.id_maps import read_id_map
-from ptmrec_plugin.sources.interaction_log import InteractionLog, LogBuilder, k_core, without_repeats
-from ptmrec_plugin.sources.split_rules import split
+from ptmrec_plugin.catalogue import Names
+from ptmrec_plugin.id_maps import id_map, read_id_map
+from ptmrec_plugin.sources.prepare.faults import Faults
+from ptmrec_plugin.sources.prepare.interaction_log import InteractionLog, LogBuilder, k_core, without_repeats
+from ptmrec_plugin.sources.prepare.split_rules import split
 
 BABY = Path(os.environ.get("PTMREC_TEST_DATA", "nowhere")) / "baby"
 
@@ -97,10 +98,10 @@ def test_baby_gets_mmrecs_ids_from_rows_in_the_order_of_the_reviews():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("asin\titemID\nA\t0\nB\t1\n", "names 2 numbers, and the split has 3; missing are 1, such as \\[2\\]"),
+        ("asin\titemID\nA\t0\nB\t1\n", r"names 2 numbers, and the dataset has 3 \(not index 2\)"),
         ("asin\titemID\nA\t0\nB\t0\nC\t2\n", "line 3: 'B\\\\t0' is no pair, or its number was there"),
         ("asin\titemID\nA,0\n", "line 2: 'A,0' is no pair"),
-        ("asin\titemID\nA\t0\nB\t1\nC\t2\nD\t3\n", "names 4 numbers, and the split has 3"),
+        ("asin\titemID\nA\t0\nB\t1\nC\t2\nD\t3\n", "names 4 numbers, and the dataset has 3"),
     ],
 )
 def test_a_map_that_does_not_fit_the_split_is_refused(tmp_path, text, message):
@@ -109,3 +110,15 @@ def test_a_map_that_does_not_fit_the_split_is_refused(tmp_path, text, message):
         read_id_map(tmp_path / "map.csv", 3)
     with pytest.raises(DataError, match="cannot be read"):
         read_id_map(tmp_path / "none.csv", 3)
+
+
+def test_a_map_is_read_as_it_was_written_blank_lines_at_its_end_and_all(tmp_path):
+    ids = ["a b", "é", "line\u2028separator", "7"]
+    path = tmp_path / "i_id_mapping.csv"
+    path.write_bytes(id_map(ids, "asin", "itemID").replace(b"\n", b"\r\n") + b"\n \n")
+    assert read_id_map(path, 4) == ids
+    assert Names.read("item", tmp_path, 3).originals == ids[:3]  # of a split that leaves items out
+    path.write_bytes("asin\titemID\né\t0\n".encode("cp1252"))
+    for read in (lambda: read_id_map(path, 1), lambda: Names.read("item", tmp_path, 1)):
+        with pytest.raises(DataError, match="i_id_mapping.csv: the id map cannot be read.*UTF-8"):
+            read()

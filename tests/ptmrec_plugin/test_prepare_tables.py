@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from mmrec_host.errors import ConfigError, DataError
-from ptmrec_plugin.sources.faults import Faults
-from ptmrec_plugin.sources.own_tables import read_interactions, read_items
-from ptmrec_plugin.sources.tables import read_rows
-from ptmrec_plugin.sources.values import as_text, as_time
+from ptmrec_plugin.sources.prepare.faults import Faults
+from ptmrec_plugin.sources.prepare.own_tables import read_interactions, read_items
+from ptmrec_plugin.sources.prepare.tables.rows import read_rows
+from ptmrec_plugin.sources.prepare.tables.values import as_names, as_text, as_time
 
 GUESS = dict.fromkeys(("user", "item", "rating", "time"))
-GUESS_ITEMS = dict.fromkeys(("item", "title", "image"))
+GUESS_ITEMS = dict.fromkeys(("id", "title", "image", "category"))
 
 
 def rows(path: Path, faults: Faults | None = None) -> list[dict]:
@@ -64,7 +64,7 @@ def test_broken_rows_are_counted_with_examples_and_the_others_read(tmp_path):
 
 
 def test_a_line_without_end_is_skipped_in_bounded_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("ptmrec_plugin.sources.text_lines.LONGEST", 100)
+    monkeypatch.setattr("ptmrec_plugin.sources.prepare.tables.text_lines.LONGEST", 100)
     (tmp_path / "t.jsonl").write_text('{"a": 1}\n' + "x" * 1000 + '\n{"a": 2}\n')
     faults = Faults()
     assert [(place, row["a"]) for place, row in read_rows(tmp_path / "t.jsonl", faults)] == [
@@ -104,9 +104,36 @@ def test_values():
     texts = {None: "", math.nan: "", 12.0: "12", 1.5: "1.5", 7: "7", True: "True", b"x": "x", " a \n b ": "a b"}
     assert {value: as_text(value) for value in texts} == texts
     assert as_text([["a", None], ["b"], 2]) == "a b 2"
+    names = {"Drama": ["Drama"], "A|B |A": ["A", "B"], "": [], 3: ["3"]}
+    assert {value: as_names(value) for value in names} == names
+    assert as_names([["a", "b c", "a"], ["d"]]) == ["a", "b c"] and as_names(["x|y", None]) == ["x|y"]
+    assert as_names(None) == as_names([]) == as_names([[]]) == []
     assert as_time("1970-01-02") == as_time("1970-01-02T00:00:00Z") == as_time(86400) == as_time("86400") == 86400
     assert as_time("1970-01-01 01:00:00+01:00") == 0
-    assert all(math.isnan(as_time(value)) for value in ("yesterday", "", None, [], "nan"))
+    assert as_time(1.5e12) == as_time(1.5e15) == as_time("1500000000000000000") == 1.5e9  # ms, µs, ns
+    assert all(math.isnan(as_time(value)) for value in ("yesterday", "", None, [], "nan", 1e300, -1e300))
+
+
+def test_ids_written_as_floats_are_whole_numbers_if_all_are(tmp_path):
+    log_path, items_path = tmp_path / "log.csv", tmp_path / "items.csv"
+    log_path.write_text("user,item\nu1,12.0\nu2,7.0\n")
+    log, _ = read_interactions(log_path, GUESS, None, Faults())
+    assert log.item_ids == ["12", "7"] and log.user_ids == ["u1", "u2"]
+    log_path.write_text("user,item\n1.0,12.0\n2.0,7.5\n")
+    log, _ = read_interactions(log_path, GUESS, None, Faults())
+    assert log.item_ids == ["12.0", "7.5"] and log.user_ids == ["1", "2"]
+    items_path.write_text("id,title\n12.0,Twelve\n9.0,Nine\n")
+    assert read_items(items_path, {"12", "7"}, GUESS_ITEMS, None, Faults())[0].keys() == {"12"}
+    assert read_items(items_path, {"12.0", "7.5"}, GUESS_ITEMS, None, Faults())[0].keys() == {"12.0"}
+    items_path.write_text("id,title\n12.0,Twelve\n7,Seven\nx,X\n")
+    assert read_items(items_path, {"12", "7"}, GUESS_ITEMS, None, Faults())[0].keys() == {"7"}
+
+
+def test_items_of_another_catalogue_are_refused_with_ids_of_both(tmp_path):
+    path = tmp_path / "items.csv"
+    path.write_text("id,title\nA1,One\nA2,Two\n")
+    with pytest.raises(DataError, match=r"column id\) are such as A1, A2; theirs are such as 1, 2\..*--id COLUMN"):
+        read_items(path, {"1", "2"}, GUESS_ITEMS, None, Faults())
 
 
 def test_interactions_with_guessed_and_named_columns(tmp_path):
@@ -138,6 +165,21 @@ def test_interactions_with_guessed_and_named_columns(tmp_path):
         read_interactions(path, GUESS, None, Faults())
 
 
+def test_objects_without_a_key_are_skipped_and_counted(tmp_path):
+    path = tmp_path / "clicks.jsonl"
+    written = [{"user": 1, "item": 2, "rating": 5, "time": 3}, {"user": 1, "item": 3, "rating": 5}]
+    written += [{"user": 1, "item": 4, "time": 3}, {"item": 5, "time": 3}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in written))
+    faults = Faults()
+    log, _ = read_interactions(path, GUESS, 4.0, faults)
+    assert log.item_ids == ["2"]
+    assert {kind: fault["examples"] for kind, fault in faults.as_json().items()} == {
+        "interaction without a readable time (skipped)": ["clicks.jsonl, line 2: None"],
+        "interaction without a readable rating (skipped)": ["clicks.jsonl, line 3: None"],
+        "interaction without user or item (skipped)": ["clicks.jsonl, line 4: {'item': 5, 'time': 3}"],
+    }
+
+
 def test_items_with_guessed_and_named_columns(tmp_path):
     path = tmp_path / "items.jsonl"
     written = [
@@ -150,10 +192,18 @@ def test_items_with_guessed_and_named_columns(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in written))
     faults = Faults()
     items, columns = read_items(path, {"1", "2"}, GUESS_ITEMS, None, faults)
-    assert columns == {"item": "id", "title": "title", "image": "Image URL", "text": ["title", "genres", "description"]}
-    assert items == {"1": ("One", "One", ""), "2": ("Two", "Two a b", "http://x/2.jpg")}
+    guessed = {"id": "id", "title": "title", "image": "Image URL", "category": "genres"}
+    assert columns == {**guessed, "text": ["title", "genres", "description"]}
+    assert items == {"1": ("One", "One", "", []), "2": ("Two", "Two a b", "http://x/2.jpg", ["a", "b"])}
     assert faults.count("item described twice (first kept)") == faults.count("item without an id (skipped)") == 1
     items, _ = read_items(path, {"2"}, GUESS_ITEMS, ["genres"], Faults())
     assert items["2"].text == "a b"
+    items, _ = read_items(path, {"2"}, {**GUESS_ITEMS, "category": "title"}, None, Faults())
+    assert items["2"].categories == ["Two"]
     with pytest.raises(ConfigError, match="--text tags"):
         read_items(path, {"2"}, GUESS_ITEMS, ["tags"], Faults())
+    with pytest.raises(ConfigError, match="--id foo: .* no such column"):
+        read_items(path, {"2"}, {**GUESS_ITEMS, "id": "foo"}, None, Faults())
+    path.write_text('{"name": "One"}\n')
+    with pytest.raises(ConfigError, match="no column looks like id; there are name. Name it: --id COLUMN"):
+        read_items(path, {"2"}, GUESS_ITEMS, None, Faults())

@@ -17,13 +17,13 @@ from mmrec_host.config import Config
 from mmrec_host.data.interactions import read_interactions
 from mmrec_host.errors import DataError
 
+from ...id_maps import ITEM_MAP, USER_MAP, id_map, read_id_map
 from .dataset_files import intact, inter_file, read_report, write_files, write_report
 from .download import stamped
 from .faults import Faults
-from .gathering import OK
-from .id_maps import ITEM_MAP, USER_MAP, id_map, read_id_map
-from .image_fetch import Manners, gather_urls
-from .image_files import gather_files
+from .images.fetch import Manners, gather_urls
+from .images.files import gather_files
+from .images.gathering import OK
 from .interaction_log import InteractionLog, k_core, without_repeats
 from .items import Item, items_jsonl
 from .split_rules import split
@@ -48,6 +48,9 @@ class Source(Protocol):
 
     def described(self) -> dict[str, Any]:
         """What the prepared data depend on, as JSON values."""
+
+    def listing(self) -> str:
+        """What else the items depend on, and may change: with another listing they are written anew."""
 
     def interactions(self, faults: Faults) -> InteractionLog:
         """All rows."""
@@ -95,11 +98,11 @@ def prepare(
     Raises:
         UserError: whatever the user can mend; nothing is left half done, and the same call goes on.
     """
-    options = {**source.described(), **selection.described()}
+    options, listing = {**source.described(), **selection.described()}, source.listing()
     report = read_report(folder)
-    if not intact(folder, report) or report.get("options") != options:
+    if not intact(folder, report) or (report.get("options"), report.get("listing")) != (options, listing):
         _check_options(folder, report, options, force)
-        report = _make(folder, config, source, selection, options)
+        report = _make(folder, config, source, selection, {"options": options, "listing": listing})
     if with_images:
         items = [json.loads(line) for line in (folder / ITEMS).read_bytes().splitlines()]
         report["images"] = _gather(folder, items, source.images, config["image_host"], progress)
@@ -122,7 +125,7 @@ def _check_options(folder: Path, report: dict[str, Any], options: dict[str, Any]
 
 
 def _make(
-    folder: Path, config: Config, source: Source, selection: Selection, options: dict[str, Any]
+    folder: Path, config: Config, source: Source, selection: Selection, made_of: dict[str, Any]
 ) -> dict[str, Any]:
     faults = Faults()
     name = folder.name
@@ -154,7 +157,7 @@ def _make(
             faults.add("item without a text", item)
     files[ITEMS] = items_jsonl(item_ids, items)
     report = {
-        "options": options,
+        **made_of,
         "columns": getattr(source, "columns", {}),
         "rows read": read,
         "counts": counts,

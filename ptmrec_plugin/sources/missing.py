@@ -9,7 +9,7 @@ from typing import Any
 from mmrec_host.data.dataset import MAKERS
 from mmrec_host.errors import DataError
 
-from .gathering import TYPICAL_IMAGE
+from .prepare.images.gathering import TYPICAL_IMAGE
 
 IMAGES_A_SECOND = 20  # that a public server gives to a polite client, about
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from mmrec_host.errors import DataError
 
-from .faults import Faults
+from ..faults import Faults
 
 LONGEST = 1 << 24  # bytes of a line; a longer one is skipped
 GZIP_MAGIC = b"\x1f\x8b"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmrec_host.errors import DataError
 
-from .columns import ITEM_NAMES, choose, folded, text_columns
-from .faults import Faults
+from .faults import N_EXAMPLES, Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
-from .tables import Row, read_rows
-from .values import as_number, as_text, as_time
+from .tables.columns import choose, text_columns
+from .tables.rows import Row, read_rows
+from .tables.values import as_names, as_number, as_text, as_time, is_whole_float, whole_ids
 
 Columns = dict[str, object]  # meaning -> column, or columns
 N_FIRST = 1000  # rows that tell the columns; not every object of JSON lines has every key
@@ -54,13 +55,15 @@ def read_interactions(
         if not user or not item:
             faults.add("interaction without user or item (skipped)", f"{where}: {row}")
         elif "time" in columns and math.isnan(time):
-            faults.add("interaction without a readable time (skipped)", f"{where}: {row[columns['time']]!r}")
+            faults.add("interaction without a readable time (skipped)", f"{where}: {row.get(columns['time'])!r}")
         elif min_rating is not None and not rating >= min_rating:
             kind = "without a readable rating" if math.isnan(rating) else "rated too low"
-            faults.add(f"interaction {kind} (skipped)", f"{where}: {row[columns['rating']]!r}")
+            faults.add(f"interaction {kind} (skipped)", f"{where}: {row.get(columns['rating'])!r}")
         else:
             log.add(user, item, rating, time)
-    return log.build(), dict(columns)
+    made = log.build()
+    made = replace(made, user_ids=whole_ids(made.user_ids), item_ids=whole_ids(made.item_ids))
+    return made, dict(columns)
 
 
 def read_items(
@@ -69,26 +72,42 @@ def read_items(
     """The wanted items of a table by raw id, and which columns were read.
 
     Args:
-        named: "item", "title" and "image" -> the user's column name, or None to guess.
+        named: "id", "title", "image" and "category" -> the user's column name, or None to guess.
         text: the columns that make the text, or None to guess.
 
     Raises:
         ConfigError: a column is not there.
-        DataError: the file cannot be read, or there is nothing in it.
+        DataError: the file cannot be read, there is nothing in it, or it describes no wanted item.
     """
     names, rows = _start(path, faults)
-    if named["item"] is None and not folded(names).keys() & set(ITEM_NAMES.split()):
-        named = {**named, "item": next((name for name in names if name.lower() == "id"), None)}
-    columns = choose(path, names, named, ("item",))
+    columns = choose(path, names, named, ("id",))
     fields = text_columns(path, names, text)
     items: dict[str, Item] = {}
+    renamed: set[str] = set()
+    ids: list[str] = []  # the first ones, as examples
+    floats = True
     for where, row in rows:
-        item = as_text(row.get(columns["item"]))
+        written = as_text(row.get(columns["id"]))
+        floats = floats and (not written or is_whole_float(written))
+        ids += [written] if written and len(ids) < N_EXAMPLES else []
+        item = written if written in wanted else whole_ids([written])[0]
         if not item:
             faults.add("item without an id (skipped)", f"{where}: {row}")
         elif item in items:
             faults.add("item described twice (first kept)", f"{where}: {item}")
         elif item in wanted:
             title, image = (as_text(row.get(columns[key])) if key in columns else "" for key in ("title", "image"))
-            items[item] = Item(title, " ".join(filter(None, (as_text(row.get(name)) for name in fields))), image)
+            words = " ".join(filter(None, (as_text(row.get(name)) for name in fields)))
+            categories = as_names(row.get(columns["category"])) if "category" in columns else []
+            items[item] = Item(title, words, image, categories)
+            renamed |= {item} - {written}
+    if not floats:
+        items = {item: row for item, row in items.items() if item not in renamed}
+    if wanted and not items:
+        theirs = ", ".join(sorted(wanted)[:N_EXAMPLES])
+        raise DataError(
+            f"{path}: describes none of the items that were interacted with. Its ids (column {columns['id']}) are such "
+            f"as {', '.join(ids) or 'empty'}; theirs are such as {theirs}. Name the right columns with --id COLUMN (of "
+            "the items) and --item COLUMN (of the interactions)."
+        )
     return items, {**columns, "text": fields}

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmrec_host.errors import ConfigError, DataError
 
-from .faults import Faults
+from ..faults import Faults
 from .text_lines import read_lines
 
 DELIMITED, JSON_LINES, PARQUET = (".csv", ".tsv", ".txt", ".inter"), (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")

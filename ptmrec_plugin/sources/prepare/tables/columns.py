@@ -11,13 +11,16 @@ from mmrec_host.registry import nearest
 ITEM_NAMES = (
     "itemid item iid asin parentasin productid product sku movieid bookid articleid trackid newsid goodsid videoid"
 )
-GUESSES = {  # meaning -> names that are taken for it, without case, spaces and signs; the first that is there
+# Meaning, called as its flag -> names that are taken for it, without case, spaces and signs; the first that is there.
+GUESSES = {
     "user": "userid user uid reviewerid customerid customer visitorid memberid accountid",
     "item": ITEM_NAMES,
     "rating": "rating overall score stars",
     "time": "timestamp unixreviewtime unixtime time ts datetime date createdat reviewtime purchasedat",
+    "id": f"{ITEM_NAMES} id",
     "title": "title name productname itemname producttitle",
     "image": "image imageurl imurl img imgurl picture photo imagefile imagepath poster posterurl thumbnail",
+    "category": "category categories genres genre",
 }
 TEXT_GUESSES = "title name productname itemname producttitle brand category categories genres description overview text"
 

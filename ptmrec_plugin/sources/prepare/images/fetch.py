@@ -17,8 +17,8 @@ import aiohttp
 
 from feature_cache import ImageStore, Outcome
 
-from .disk import require_space
-from .download import USER_AGENT
+from ..disk import require_space
+from ..download import USER_AGENT
 from .gathering import FAILED, GONE, LARGEST_IMAGE, TOO_LARGE, TYPICAL_IMAGE, Gathering, judge, unfinished
 
 REFUSED_FOR_NOW = (403, 408, 425, 429)  # 403 is also how image hosts turn away who asks too much
@@ -135,7 +135,7 @@ class _Fetcher:
 
     def _server(self, url: str) -> str:
         try:
-            return urlsplit(url).netloc
+            return self.host or urlsplit(url).netloc
         except ValueError:
             return ""
 

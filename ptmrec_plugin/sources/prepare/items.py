@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 
 class Item(NamedTuple):
-    """Title, text and the source of the image (an address or a file name); empty where there is none."""
+    """Title, text, the source of the image (an address or a file name) and categories; empty where there is none."""
 
     title: str = ""
     text: str = ""
     image: str = ""
+    categories: Sequence[str] = ()
 
 
 def items_jsonl(item_ids: Sequence[str], items: Mapping[str, Item]) -> bytes:
@@ -21,5 +22,6 @@ def items_jsonl(item_ids: Sequence[str], items: Mapping[str, Item]) -> bytes:
     for number, source_id in enumerate(item_ids):
         item = items.get(source_id, Item())
         row = {"itemID": number, "title": item.title, "text": item.text, "source_id": source_id, "image": item.image}
+        row["categories"] = list(item.categories)
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     return "".join(lines).encode(errors="replace")

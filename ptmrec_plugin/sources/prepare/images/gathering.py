@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from feature_cache import BrokenImageError, ImageStore, Outcome, check_image
 
-from .disk import require_space
+from ..disk import require_space
 
 OK, GONE, NO_IMAGE, TOO_LARGE, FAILED = "ok", "gone", "not an image", "too large", "failed"
 LARGEST_IMAGE = 10 << 20  # bytes

@@ -6,6 +6,8 @@ import math
 from datetime import date, datetime, timezone
 from typing import Any
 
+YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # their beginnings, in seconds since 1970
+
 
 def as_text(value: Any) -> str:
     """`value` in one line of text: absent and NaN are empty, whole floats are integers, lists are joined."""
@@ -20,6 +22,24 @@ def as_text(value: Any) -> str:
     return " ".join(str(value).split())
 
 
+def as_names(value: Any) -> list[str]:
+    """Distinct names in a list, in the first list of several (as Amazon's category paths are), or between bars."""
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
+        value = value[0]
+    parts = value if isinstance(value, (list, tuple)) else as_text(value).split("|")
+    return list(dict.fromkeys(filter(None, map(as_text, parts))))
+
+
+def is_whole_float(text: str) -> bool:
+    """Whether `text` is a whole number as a float is written, such as `12.0`."""
+    return text.endswith(".0") and text.removeprefix("-")[:-2].isdecimal()
+
+
+def whole_ids(ids: list[str]) -> list[str]:
+    """`ids` without their `.0`, if all of them have it: a column of whole numbers that was written as floats."""
+    return [text[:-2] for text in ids] if all(map(is_whole_float, ids)) else ids
+
+
 def as_number(value: Any) -> float:
     """`value` as a number; NaN if it is none."""
     try:
@@ -30,10 +50,14 @@ def as_number(value: Any) -> float:
 
 
 def as_time(value: Any) -> float:
-    """Seconds since 1970 of a number, a date, or a text in ISO 8601 (UTC by default); NaN if it is none."""
+    """Seconds since 1970 of a number, a date, or a text in ISO 8601 (UTC by default); NaN if it is none.
+
+    A number that is no second of the years 1 to 9999 is taken for milliseconds, else micro- or nanoseconds.
+    """
     number = as_number(value)
     if not math.isnan(number):
-        return number
+        seconds = (number / unit for unit in (1, 1e3, 1e6, 1e9))
+        return next((second for second in seconds if YEAR_1 <= second < YEAR_10000), math.nan)
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))

@@ -14,8 +14,8 @@ from .download import fetched, stamped
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
-from .text_lines import read_lines
-from .values import as_number, as_text
+from .tables.text_lines import read_lines
+from .tables.values import as_names, as_number, as_text
 
 ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
 
@@ -40,7 +40,15 @@ class AmazonSource:
 
     def described(self) -> dict[str, Any]:
         """What the prepared data depend on."""
-        return {"reviews": stamped(self.reviews), "metadata": stamped(self.metadata), "text_fields": self.fields}
+        return {
+            "reviews": self.reviews and stamped(self.reviews),
+            "metadata": stamped(self.metadata),
+            "text_fields": self.fields,
+        }
+
+    def listing(self) -> str:
+        """Nothing: the metadata name all images."""
+        return ""
 
     def interactions(self, faults: Faults) -> InteractionLog:
         """All reviews."""
@@ -70,7 +78,7 @@ def read_reviews(path: Path, faults: Faults) -> InteractionLog:
 
 
 def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], faults: Faults) -> dict[str, Item]:
-    """Title, text and image address of the wanted items, by ASIN.
+    """Title, text, image address and categories (the first path) of the wanted items, by ASIN.
 
     Args:
         path: a Python literal (as published) or a JSON object a line.
@@ -91,7 +99,8 @@ def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], fa
                 faults.add("item described twice (first kept)", asin)
             else:
                 text = " ".join(filter(None, (_field(row, name) for name in fields)))
-                items[asin] = Item(_field(row, "title"), text, as_text(row.get("imUrl")))
+                names = as_names(row.get("categories"))
+                items[asin] = Item(_field(row, "title"), text, as_text(row.get("imUrl")), names)
         elif line.strip() and not row:
             faults.add("broken line of metadata (skipped)", f"{path.name}, line {number}: {line}")
     return items

@@ -12,7 +12,7 @@ from mmrec_host.errors import ConfigError
 
 from .download import stamped
 from .faults import Faults
-from .image_files import names_by_id
+from .images.files import names_by_id
 from .interaction_log import InteractionLog
 from .items import Item
 from .own_tables import read_interactions, read_items
@@ -37,12 +37,17 @@ class OwnSource:
         """What the prepared data depend on."""
         args = self._args
         files = {"interactions": args.interactions, "items": args.items}
-        named = ("user", "item", "rating", "time", "items_id", "title", "image", "text", "min_rating")
+        named = ("user", "item", "rating", "time", "items_id", "title", "image", "category", "text", "min_rating")
         return {
             **{key: path and stamped(str(path)) for key, path in files.items()},
-            "images": args.images and f"{args.images} ({_listing(names_by_id(args.images))})",
+            "images": args.images and str(args.images.resolve()),
             **{key: getattr(args, key) for key in named},
         }
+
+    def listing(self) -> str:
+        """A digest of the names of the image files, by which items find theirs."""
+        names = names_by_id(self._args.images).values() if self._args.images else ()
+        return hashlib.sha256("\n".join(names).encode(errors="surrogateescape")).hexdigest()[:12]
 
     def interactions(self, faults: Faults) -> InteractionLog:
         """The rows of the table of interactions, without those that are rated too low."""
@@ -58,7 +63,8 @@ class OwnSource:
         """The wanted items by raw id; where the table names no image, the file that is called like the item."""
         items: dict[str, Item] = {}
         if self._args.items is not None:
-            named = {"item": self._args.items_id, "title": self._args.title, "image": self._args.image}
+            flags = {"id": "items_id", "title": "title", "image": "image", "category": "category"}
+            named = {meaning: getattr(self._args, name) for meaning, name in flags.items()}
             items, self.columns["items"] = read_items(self._args.items, wanted, named, self._args.text, faults)
         if self._args.images is not None:
             names = names_by_id(self._args.images)
@@ -67,8 +73,3 @@ class OwnSource:
                 if not row.image and item in names:
                     items[item] = row._replace(image=names[item])
         return items
-
-
-def _listing(names: dict[str, str]) -> str:
-    digest = hashlib.sha256("\n".join(names.values()).encode(errors="surrogateescape")).hexdigest()
-    return f"{len(names)} files, {digest[:8]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import re
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from mmrec_host.errors import ConfigError, DataError
 
 from .disk import require_space
-from .text_lines import GZIP_MAGIC
+from .tables.text_lines import GZIP_MAGIC
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ def fetched(source: str, folder: Path, progress: bool) -> Path:
         return path
     if scheme.lower() not in ("http", "https"):
         raise ConfigError(f"{source}: only http and https addresses are fetched; a local file is given by its path.")
-    name = re.sub(r"[^\w.-]", "_", source.split("?")[0].rstrip("/").rpartition("/")[2]).lstrip(".") or "download"
-    path = folder / name
+    readable = re.sub(r"[^\w.-]", "_", source.split("?")[0].rstrip("/").rpartition("/")[2]) or "download"
+    path = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:8]}-{readable}"  # addresses may end alike
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         asyncio.run(_download(source, path, progress))
@@ -60,7 +61,7 @@ def fetched(source: str, folder: Path, progress: bool) -> Path:
 def stamped(source: str) -> str:
     """`source` itself if it is an address; a file with size and modification time, which tell its versions apart."""
     path = Path(source).expanduser()
-    return f"{path} ({path.stat().st_size}, {path.stat().st_mtime_ns})" if path.is_file() else source
+    return f"{path.resolve()} ({path.stat().st_size}, {path.stat().st_mtime_ns})" if path.is_file() else source
 
 
 async def _download(source: str, path: Path, progress: bool) -> None:
@@ -85,7 +86,7 @@ async def _download(source: str, path: Path, progress: bool) -> None:
                 if failures == ATTEMPTS:
                     raise _refusal(source, reason) from error
                 log.info("%s: %s; trying again", source, reason)
-                await asyncio.sleep(BACK_OFF * 2**failures)
+                await asyncio.sleep(BACK_OFF * 2 ** max(failures - 1, 0))
     if path.suffix == ".gz" and not _starts_with(part, GZIP_MAGIC):
         part.unlink()
         raise DataError(f"{source}: what came is no gzip file, perhaps a page that says that the file has moved.")

@@ -16,27 +16,28 @@ def id_map(ids: Sequence[str], raw_name: str, number_name: str) -> bytes:
     return ("\n".join(rows) + "\n").encode(errors="replace")
 
 
-def read_id_map(path: Path, n: int) -> list[str]:
+def read_id_map(path: Path, n: int, *, exact: bool = True) -> list[str]:
     """The raw id of each number from 0 to n - 1.
 
+    Args:
+        exact: numbers from n on are an error too.
+
     Raises:
-        DataError: the file is missing or malformed, or it does not name each number once.
+        DataError: the file is missing, not in UTF-8 or malformed, or it does not name each number once.
     """
     wanted = f"It must be tab-separated with a header: raw id, number from 0 to {n - 1:,}, each once."
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().decode().rstrip().split("\n")  # ids may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the id map of the split cannot be read: {error}. {wanted}") from error
+        raise DataError(f"{path}: the id map cannot be read: {error}. {wanted} Its encoding is UTF-8.") from error
     ids: dict[int, str] = {}
     for line_number, line in enumerate(lines[1:], start=2):
         raw, tab, number = line.rpartition("\t")
         if not tab or not number.strip().isdecimal() or int(number) in ids:
             raise DataError(f"{path}, line {line_number}: {line!r} is no pair, or its number was there. {wanted}")
         ids[int(number)] = raw.strip()
-    missing = sorted(set(range(n)) - set(ids))
-    if missing or len(ids) > n:
-        raise DataError(
-            f"{path}: names {len(ids):,} numbers, and the split has {n:,}; missing are {len(missing):,}, such as "
-            f"{missing[:3]}. {wanted}"
-        )
+    missing = [str(number) for number in range(n) if number not in ids]
+    if missing or (exact and len(ids) > n):
+        absent = f" (not index {', '.join(missing[:3])})" if missing else ""
+        raise DataError(f"{path}: names {len(ids):,} numbers, and the dataset has {n:,}{absent}. {wanted}")
     return [ids[number] for number in range(n)]

@@ -1,0 +1,1 @@
+"""The generated dataset `mini`: who buys what, drawn pictures, made-up sentences."""

@@ -1,0 +1,1 @@
+"""Item images from servers and folders into the dataset's image store."""

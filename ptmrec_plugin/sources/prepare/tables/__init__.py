@@ -1,0 +1,1 @@
+"""Tables in files: lines, rows, which column means what, and values."""
