@@ -76,6 +76,10 @@ class Names:
         known = f", or an original id, such as {', '.join(near)}" if near else ""
         raise ConfigError(f"no {self.kind} {name!r}: must be an index from 0 to {self.count - 1}{known}.")
 
+    def called(self, index: int) -> str:
+        """The original id, else the index."""
+        return self.originals[index] if self.originals else str(index)
+
     def fields(self, index: int) -> dict[str, int | str]:
         """`{"user": index}`, and `user_id` where original ids are known; of items likewise."""
         original = {f"{self.kind}_id": self.originals[index]} if self.originals else {}
