@@ -13,7 +13,7 @@ from .content import Content, ContentReport, import_content
 from .derived import ArraySet, DerivedArrays, describe, fingerprint
 from .errors import CacheError
 from .image_store import ImageStore, Outcome
-from .raw_folder import BrokenImageError, check_image, read_texts
+from .raw_folder import BrokenImageError, check_image, read_lines, read_texts
 from .store import Store
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "describe",
     "fingerprint",
     "import_content",
+    "read_lines",
     "read_texts",
 ]

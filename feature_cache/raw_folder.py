@@ -7,9 +7,10 @@ import io
 import json
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -134,18 +135,17 @@ def check_image(data: bytes) -> tuple[int, int]:
         raise BrokenImageError(f"{type(error).__name__}: {error}") from error
 
 
-def read_texts(path: Path, n_items: int) -> dict[int, ItemText]:
-    """What an `items.jsonl` says of each item; no file, no texts.
+def read_lines(path: Path, n_items: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Item and object of each line of an `items.jsonl`; no file, no lines.
 
     Raises:
         CacheError: a line is no JSON object, its itemID is missing, out of range or was there before, or its title or
             text is no string. The message names file and line.
     """
-    texts: dict[int, ItemText] = {}
     lines: dict[int, int] = {}
     if not path.is_file():
-        return texts
-    with path.open("rb") as file:
+        return
+    with path.open("rb") as file:  # bytes, as JSON's reader knows a byte order mark
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -167,9 +167,20 @@ def read_texts(path: Path, n_items: int) -> dict[int, ItemText]:
                 if not isinstance(row.get(key), str | None):
                     raise CacheError(f'{where}: "{key}" must be a string or null, not {type(row[key]).__name__}.')
             lines[item] = number
-            image = row.get("image")
-            texts[item] = ItemText(
-                *((row.get(key) or "").strip() for key in ("title", "text")),
-                image=image if isinstance(image, str) else "",
-            )
+            yield item, row
+
+
+def read_texts(path: Path, n_items: int) -> dict[int, ItemText]:
+    """What an `items.jsonl` says of each item; no file, no texts.
+
+    Raises:
+        CacheError: as `read_lines`.
+    """
+    texts: dict[int, ItemText] = {}
+    for item, row in read_lines(path, n_items):
+        image = row.get("image")
+        texts[item] = ItemText(
+            *((row.get(key) or "").strip() for key in ("title", "text")),
+            image=image if isinstance(image, str) else "",
+        )
     return texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Names:
         """The index that `name` means: an original id, else an index; `index:N` is always an index.
 
         Raises:
-            ConfigError: neither; the message names the range and the nearest original ids.
+            ConfigError: neither; the message names the range and original ids, nearly spelt so if there are such.
         """
         if name in self.originals:
             index = self.originals.index(name)
@@ -62,14 +62,33 @@ class Names:
         digits = name.removeprefix(BY_INDEX)
         if digits.isdecimal() and int(digits) < self.count:
             return int(digits)
-        near = difflib.get_close_matches(name, self.originals, n=3, cutoff=0.0)
+        edits = set(self.originals).intersection(_one_edit(name, set().union(*self.originals)))
+        near = difflib.get_close_matches(name, sorted(edits), n=3, cutoff=0.0) or self.originals[:3]
         known = f", or an original id, such as {', '.join(near)}" if near else ""
         raise ConfigError(f"no {self.kind} {name!r}: must be an index from 0 to {self.count - 1}{known}.")
+
+    def called(self, index: int) -> str:
+        """The original id, else the index."""
+        return self.originals[index] if self.originals else str(index)
 
     def fields(self, index: int) -> dict[str, int | str]:
         """`{"user": index}`, and `user_id` where original ids are known; of items likewise."""
         original = {f"{self.kind}_id": self.originals[index]} if self.originals else {}
         return {self.kind: index, **original}
+
+
+def _one_edit(name: str, letters: Iterable[str]) -> Iterator[str]:
+    """The names that are one letter less, more or other than `name`, or two swapped.
+
+    They are few, whereas comparing a misspelt name with each of 200,000 takes seconds.
+    """
+    for place in range(len(name) + 1):
+        head, tail = name[:place], name[place:]
+        yield head + tail[1:]
+        yield head + tail[1:2] + tail[:1] + tail[2:]
+        for letter in letters:
+            yield head + letter + tail
+            yield head + letter + tail[1:]
 
 
 @dataclass(frozen=True)

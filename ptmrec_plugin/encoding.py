@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmrec_host.commands.run_argument import add_run_arguments, machine_keys, open_named_run
+from mmrec_host.commands.run_argument import KEYS, add_run_arguments, machine_keys, open_named_run
 from mmrec_host.config import Config, load_config, parse_overrides
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.data.features import wanted_modalities
@@ -49,7 +49,8 @@ class Encoding:
 
 def add_encoding_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `-d`, and what `--run` needs."""
-    add_run_arguments(parser, required=False)
+    keys = f"with -d alone, any key of the YAML files; with --run, {KEYS}"
+    add_run_arguments(parser, keys, required=False)
     parser.add_argument("-d", "--dataset", metavar="NAME", help="whose items; with --run by default the run's")
 
 

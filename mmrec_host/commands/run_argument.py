@@ -16,15 +16,22 @@ HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_
 """Keys of a run that may be replaced when it is opened: they change no result."""
 
 
-def add_run_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Declare `--run`, `--runs`, the plugin arguments and `key=value`."""
+RUN = "folder of a finished run, or the end of its name under --runs"
+KEYS = f"{', '.join(HERE)}: those of this machine"
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, keys: str = KEYS, **options: Any) -> None:
+    """Declare `--run`, `--runs`, the plugin arguments and `key=value`.
+
+    Args:
+        keys: what the help says of `key=value`.
+        options: of `--run`, as in `add_argument`; by default one run is required.
+    """
     root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
-    parser.add_argument(
-        "--run", required=required, metavar="RUN", help="folder of a finished run, or the end of its name under --runs"
-    )
+    parser.add_argument("--run", **{"required": True, "metavar": "RUN", "help": RUN, **options})
     parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"where runs lie; default: {root}")
     add_plugin_arguments(parser)
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help=f"{', '.join(HERE)}: those of this machine")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help=keys)
 
 
 def open_named_run(args: argparse.Namespace) -> FinishedRun:

@@ -20,6 +20,7 @@ import math
 import os
 import pickle
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -316,7 +317,9 @@ class RunRecord:
         if not file.exists():
             return None
         try:
-            return torch.load(file, weights_only=True, map_location="cpu")["state"]
+            with warnings.catch_warnings():  # models of MMRec keep sparse matrices; they are checked as they are loaded
+                warnings.filterwarnings("ignore", r"(?i).*sparse.*invariant", UserWarning)
+                return torch.load(file, weights_only=True, map_location="cpu")["state"]
         except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(f"{file}: cannot be read ({error}). Leave resume out to train it anew.") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .catalogue import Catalogue
+from .item_content import ItemContent
 from .markup import Markup, tag
 from .thumbnails import Thumbnail
 
@@ -31,17 +31,17 @@ class Cards:
         pictured: the items whose pictures the cards refer to.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    def __init__(self, content: ItemContent) -> None:
+        self.content = content
         self.pictured: set[int] = set()
-        self._without = catalogue.without_picture()
+        self._without = content.without_picture()
 
     def strip(self, cards: Sequence[Card], label: str, ordered: bool = False) -> Markup:
         """A list of cards."""
         return tag("ol" if ordered else "ul", [self._card(card) for card in cards], class_="strip", aria_label=label)
 
     def _card(self, card: Card) -> Markup:
-        title = self.catalogue.title(card.item)
+        title = self.content.title(card.item)
         mark = tag("strong", MARKS[card.mark], class_="mark") if card.mark else None
         said = tag("span", card.words, " " if mark and card.words else None, mark, class_="words")
         body = [self._picture(card.item, title), tag("bdi", title, class_="title", dir="auto"), said]

@@ -35,13 +35,13 @@ def write_page(shown: Gathered) -> str:
     Raises:
         DataError: it would be larger even with the smallest pictures.
     """
-    cards = Cards(shown.catalogue)
+    cards = Cards(shown.content)
     sections = [write_summary(shown), write_users(shown, cards), write_neighbours(shown, cards), *write_groups(shown)]
     body = Markup("\n".join(sections))
     thumbnails: dict[int, Thumbnail] | None = {}
     if cards.pictured:
         budget = LARGEST - len(body.encode()) - FRAME - SYMBOL * len(cards.pictured)
-        thumbnails = make_thumbnails(shown.catalogue.content, cards.pictured, budget)
+        thumbnails = make_thumbnails(shown.content.raw, cards.pictured, budget)
     page = _fill(_title(shown), body, Cards.symbols(thumbnails or {}))
     if thumbnails is None or len(page.encode()) > LARGEST:
         raise DataError(

@@ -29,8 +29,10 @@ class Estimate:
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of the value being 0."""
-        if not self.error > 0:
+        """Two-sided, of the value being 0; where all users agree (no error), 0 for any other value."""
+        if self.error == 0 and self.value != 0:
+            return 0.0
+        if not self.error > 0:  # NaN: a single user
             return 1.0
         return math.erfc(abs(self.value) / self.error / math.sqrt(2))
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .catalogue import Catalogue
+from ..catalogue import Names
 from .estimates import Estimate, estimate_mean
 from .groups import Group, category_members, item_counts, make_groups, places, popularity_members
+from .item_content import ItemContent
 from .neighbours import View, choose_items, neighbour_views
 from .sides import Side
 from .users import User, choose_rows, describe_user
@@ -31,7 +32,7 @@ class Gathered:
     """
 
     sides: list[Side]
-    catalogue: Catalogue
+    content: ItemContent
     metric: str
     means: dict[str, list[float]]
     differences: dict[str, Estimate]
@@ -51,7 +52,7 @@ class Gathered:
         return int(self.metric.partition("@")[2])
 
 
-def gather(sides: Sequence[Side], catalogue: Catalogue, n_users: int, n_items: int, seed: int) -> Gathered:
+def gather(sides: Sequence[Side], content: ItemContent, n_users: int, n_items: int, seed: int) -> Gathered:
     """Everything on the page but its pictures.
 
     Args:
@@ -71,17 +72,20 @@ def gather(sides: Sequence[Side], catalogue: Catalogue, n_users: int, n_items: i
     found = [places(side.ranked[:, :cutoff], split.positives) > 0 for side in sides]
     counts, in_training = item_counts(dataset)
     by_count = popularity_members(counts, split.positives.values)
-    by_category, n_left = category_members(catalogue.categories, split.positives.values)
+    by_category, n_left = category_members(content.categories, split.positives.values)
     views = neighbour_views(sides)
-    usable = np.setdiff1d(np.arange(dataset.interactions.n_items), sorted(catalogue.without_picture() or ()))
+    names = Names.read("user", dataset.folder, dataset.interactions.n_users)
+    usable = np.setdiff1d(np.arange(dataset.interactions.n_items), sorted(content.without_picture() or ()))
     return Gathered(
         sides=list(sides),
-        catalogue=catalogue,
+        content=content,
         metric=metric,
         means={name: [float(side.per_user[name].mean()) for side in sides] for name in sides[0].per_user},
         differences=differences,
         n_changed=n_changed,
-        users=[describe_user(dataset, sides, metric, row, why) for why, row in choose_rows(values, n_users, rng)],
+        users=[
+            describe_user(dataset, names, sides, metric, row, why) for why, row in choose_rows(values, n_users, rng)
+        ],
         popularity=make_groups(by_count, split.positives, found),
         in_training=in_training,
         categories=make_groups(by_category, split.positives, found),

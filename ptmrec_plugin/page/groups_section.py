@@ -30,7 +30,7 @@ def _about_categories(shown: Gathered) -> str:
         )
     left = f" {shown.n_categories_left} with fewer are left out." if shown.n_categories_left else ""
     return (
-        f"By the item's {shown.catalogue.category_field}, most test interactions first; an item counts in each of its "
+        f"By the item's {shown.content.category_field}, most test interactions first; an item counts in each of its "
         f"categories.{left}"
     )
 

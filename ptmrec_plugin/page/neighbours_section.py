@@ -46,7 +46,7 @@ def _overview(shown: Gathered) -> Markup:
     rows = []
     for modality, views in shown.views.items():
         for view in views:
-            shared = view.same_category(shown.catalogue.categories)
+            shared = view.same_category(shown.content.categories)
             kept = "–" if view is views[0] else f"{100 * view.kept.mean():.0f} %"
             agreement = "–" if shared is None else f"{100 * shared:.0f} %"
             rows.append([f"{view.name}, {MODALITIES[modality]}", kept, f"{view.cosines.mean():.3f}", agreement])
@@ -59,8 +59,8 @@ def _item(shown: Gathered, item: int, cards: Cards, is_open: bool) -> Markup:
     kept = {MODALITIES[m]: views[-1].kept[item] for m, views in shown.views.items() if len(views) > 1}
     each = ", ".join(f"{modality} {100 * share:.0f} %" for modality, share in kept.items())
     said = f"neighbours kept: {each}" if kept else ""
-    head = tag("summary", tag("h3", tag("bdi", shown.catalogue.title(item), dir="auto")), " ", tag("span", said))
-    blocks = [cards.strip([Card(item, ", ".join(shown.catalogue.categories.get(item, [])))], "The item")]
+    head = tag("summary", tag("h3", tag("bdi", shown.content.title(item), dir="auto")), " ", tag("span", said))
+    blocks = [cards.strip([Card(item, ", ".join(shown.content.categories.get(item, [])))], "The item")]
     for modality, views in shown.views.items():
         blocks.append(side_by_side([_view(views, view, item, modality, cards) for view in views]))
     return tag("details", head, blocks, open=is_open)

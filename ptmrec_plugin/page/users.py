@@ -9,6 +9,7 @@ import numpy as np
 
 from mmrec_host.data.dataset import Dataset
 
+from ..catalogue import Names
 from .groups import places
 from .sides import Side
 
@@ -35,14 +36,14 @@ class User:
     """A user of the test split.
 
     Attributes:
-        number: the id.
+        name: the original id, else the index.
         why: how the user came onto the page.
         taken: items of the training split, in the order of the file.
         held: items of the test split.
         runs: a run each.
     """
 
-    number: int
+    name: str
     why: str
     taken: list[int]
     held: list[int]
@@ -66,7 +67,7 @@ def choose_rows(values: Sequence[np.ndarray], n: int, rng: np.random.Generator) 
     return [("drawn at random", row) for row in drawn] + [(why, row) for row, why in chosen.items()]
 
 
-def describe_user(dataset: Dataset, sides: Sequence[Side], metric: str, row: int, why: str) -> User:
+def describe_user(dataset: Dataset, names: Names, sides: Sequence[Side], metric: str, row: int, why: str) -> User:
     """The user in one row of the test split."""
     split, splits = dataset.splits.test, dataset.splits
     number = int(split.users[row])
@@ -79,4 +80,5 @@ def describe_user(dataset: Dataset, sides: Sequence[Side], metric: str, row: int
         )
         for side in sides
     ]
-    return User(number, why, splits.train_items[splits.train_users == number].tolist(), own.values.tolist(), runs)
+    taken = splits.train_items[splits.train_users == number].tolist()
+    return User(names.called(number), why, taken, own.values.tolist(), runs)

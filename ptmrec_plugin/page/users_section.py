@@ -27,7 +27,7 @@ def _user(shown: Gathered, user: User, cards: Cards, is_open: bool) -> Markup:
     names = [side.name for side in shown.sides]
     values = ", ".join(f"{name} {run.value:.3f}".strip() for name, run in zip(names, user.runs))
     line = f"{user.why} · {len(user.held)} in the test split · {metric_name(shown.metric)} {values}"
-    head = tag("summary", tag("h3", f"User {user.number}"), " ", tag("span", line))
+    head = tag("summary", tag("h3", "User ", tag("bdi", user.name)), " ", tag("span", line))
     runs = side_by_side([_run(shown, user, number, cards) for number in range(len(names))])
     return tag("details", head, _taken(user, cards), runs, _held(shown, user, cards), open=is_open)
 
@@ -38,7 +38,7 @@ def _taken(user: User, cards: Cards) -> Markup:
     more = f"the last {len(shown)} of {len(user.taken)} in" if left else "in"
     if not shown:
         return tag("p", "Took nothing in the training split.")
-    strip = cards.strip([Card(item) for item in shown], f"User {user.number} took")
+    strip = cards.strip([Card(item) for item in shown], f"User {user.name} took")
     return tag("div", tag("h4", f"Took, {more} the training split"), strip)
 
 
@@ -47,7 +47,7 @@ def _run(shown: Gathered, user: User, number: int, cards: Cards) -> Markup:
     held = set(user.held)
     listed = [Card(i, f"{place}.", "hit" if i in held else "") for place, i in enumerate(run.items, start=1)]
     title = f"Recommended by {side.name}" if side.name else "Recommended"
-    strip = cards.strip(listed, f"{title} to user {user.number}", ordered=True)
+    strip = cards.strip(listed, f"{title} to user {user.name}", ordered=True)
     return tag("div", tag("h4", title), strip)
 
 
@@ -59,7 +59,7 @@ def _held(shown: Gathered, user: User, cards: Cards) -> Markup:
         said = " · ".join(_place(side, run, n) for side, run in zip(shown.sides, user.runs))
         listed.append(Card(user.held[n], said, "hit" if found else "missed"))
     more = f" ({MOST_HELD} of {len(order)}, best placed first)" if len(order) > MOST_HELD else ""
-    strip = cards.strip(listed, f"The test split holds for user {user.number}")
+    strip = cards.strip(listed, f"The test split holds for user {user.name}")
     return tag("div", tag("h4", f"The test split holds{more}"), strip)
 
 

@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,15 @@ def test_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path, mon
         record.save_per_user(evaluation("valid", VALUES), evaluation("test", VALUES))
     assert (record.path / "per_user.npz").read_bytes() == before
     assert not list(record.path.glob("*.tmp")) and [p.name for p in record.path.glob(".*")] == [".lock"]
+
+
+def test_a_best_state_with_sparse_matrices_is_read_without_a_word(tmp_path: Path) -> None:
+    record = finished_run(tmp_path, "BPR", VALUES)
+    graph = torch.eye(3).to_sparse()
+    torch.save({"state": {"graph": graph}}, record.path / "checkpoint.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.testing.assert_close(record.best_state()["graph"], graph)
 
 
 def test_record_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:

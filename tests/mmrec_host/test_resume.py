@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import logging
 from pathlib import Path
@@ -234,6 +235,26 @@ def test_the_file_before_survives_a_write_that_fails(tmp_path):
     with pytest.raises(DataError, match="No space.*Free space"):
         files.write_whole(path, fails)
     assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_from_any_other_failure_while_a_file_is_written(tmp_path):
+    class Full(io.BytesIO):
+        def write(self, data) -> int:
+            if self.tell() > 500:  # after torch's first record
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    with pytest.raises(DataError, match="only a part of it.*Free space"):
+        files.write_whole(tmp_path / "file", lambda _: torch.save({"a": torch.zeros(9999)}, Full()))
+    with pytest.raises(RuntimeError, match="must match"):
+        files.write_whole(tmp_path / "file", lambda _: torch.zeros(2) + torch.zeros(3))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_where_no_file_can_be_is_said_before_anything_is_made(tmp_path):
+    for path, message in ((tmp_path / "no" / "file", "no folder .*no. Make it"), (tmp_path, "is a folder")):
+        with pytest.raises(DataError, match=message):
+            files.write_whole(path, lambda _: pytest.fail("was made"))
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,18 @@ def test_an_original_id_comes_before_an_index_and_says_so(caplog):
         names.index("x8")
 
 
+@pytest.mark.parametrize("misspelt", ["A1B2C3D", "A1B2C3DEEF", "A1B2X3DEF", "A1B2C3EDF"])
+def test_a_misspelt_original_id_is_answered_with_the_one_that_was_meant(misspelt):
+    names = Names("user", 4, ["zzz", "A1B2C3DEF", "A1B2C3DE", "A9"])
+    with pytest.raises(UserError, match="such as A1B2C3DE"):
+        names.index(misspelt)
+
+
+def test_a_name_like_none_is_answered_with_examples_of_original_ids():
+    with pytest.raises(UserError, match="such as U0, U1, U2\\."):
+        Names("user", 4, ["U0", "U1", "U2", "U3"]).index("somebody else")
+
+
 def test_a_mapping_with_holes_is_refused_by_line(tmp_path):
     (tmp_path / "u_id_mapping.csv").write_text("user_id\tuserID\na\t0\nb\t0\n")
     with pytest.raises(UserError, match="line 3"):

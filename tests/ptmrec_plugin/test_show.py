@@ -152,6 +152,26 @@ def test_a_model_without_features_and_data_without_content_are_shown_too(toy_key
     assert "no categories" in section(page, "category").text
 
 
+def test_users_are_called_by_their_original_ids_and_texts_may_begin_with_a_byte_order_mark(
+    finished, served, ptmrec, tmp_path
+):
+    run, runs = finished("BPR"), served / "runs"
+    items = served / "data/toy/items.jsonl"
+    kept = items.read_bytes()
+    words = ["show", "-q", "--run", run.name[1:], "--runs", runs, "--output", tmp_path / "page.html"]
+    try:
+        items.write_bytes(b"\xef\xbb\xbf" + kept)
+        assert ptmrec(*words)[0] == 0
+        items.write_bytes(kept + b"{\n")
+        code, _, err = ptmrec(*words)
+    finally:
+        items.write_bytes(kept)
+    page = read_page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    called = [user.all("h3")[0].text for user in section(page, "users").all("details")]
+    assert called and all(re.fullmatch(r"User U\d+", name) for name in called)
+    assert code == 2 and f"line {len(kept.splitlines()) + 1}: not JSON" in err
+
+
 def test_the_same_seed_gives_the_same_page(shown_pair, tmp_path):
     files = [tmp_path / name for name in ("one.html", "two.html", "other.html")]
     for file, seed in zip(files, "334"):
@@ -171,7 +191,7 @@ def test_the_same_seed_gives_the_same_page(shown_pair, tmp_path):
         (["--run", "{0}", "data_pth=x"], "did you mean 'data_path'"),
         (["--run", "{0}", "--category-field", "gender"], "itemID, title, text, genres, shelf"),
         (["--run", "nowhere"], "nowhere"),
-        (["--run", "{0}", "--output", "no/such/folder/page.html"], "cannot be written"),
+        (["--run", "{0}", "--output", "no/such/folder/page.html"], "no folder no/such/folder"),
     ],
 )
 def test_what_cannot_be_shown_is_said(shown_pair, words, said, capsys, tmp_path, monkeypatch):

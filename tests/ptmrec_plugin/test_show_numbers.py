@@ -45,6 +45,11 @@ def test_verdicts_are_corrected_for_their_number_and_need_users():
     assert verdicts([Estimate(0.0, 0.0)], [50]) == ["unclear"]
 
 
+def test_what_changes_alike_for_all_users_is_clear():
+    assert verdicts([estimate_mean(np.ones(40)), estimate_mean(-np.ones(40))], [40, 40]) == ["better", "worse"]
+    assert estimate_mean(np.ones(1)).p_value == 1.0
+
+
 def test_places_are_counted_from_one():
     ranked = np.array([[7, 3, 5], [1, 2, 3]])
     positives = Ragged(np.array([0, 2, 5]), np.array([5, 9, 1, 3, 7]))

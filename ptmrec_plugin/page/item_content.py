@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feature_cache import Content, Store, import_content
+from feature_cache import Content, Store, import_content, read_lines
 from mmrec_host.errors import ConfigError
 from mmrec_host.finished_run import FinishedRun
 
@@ -19,33 +18,33 @@ CATEGORY_FIELDS = ("category", "categories", "genres", "genre")  # of several, t
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ItemContent:
     """The items of one dataset.
 
     Attributes:
-        content: their pictures and texts; None for a dataset without any.
+        raw: their pictures and texts; None for a dataset without any.
         category_field: the key of items.jsonl that holds the categories; None if there is none.
         categories: item -> its categories, possibly several.
     """
 
-    content: Content | None
+    raw: Content | None
     category_field: str | None
     categories: dict[int, list[str]]
 
     def title(self, item: int) -> str:
         """The item's title, shortened; its number where it has none."""
-        return shorten(self.content.title(item) if self.content is not None else "", TITLE_LENGTH) or f"Item {item}"
+        return shorten(self.raw.title(item) if self.raw is not None else "", TITLE_LENGTH) or f"Item {item}"
 
     def without_picture(self) -> set[int] | None:
         """The items whose picture is missing or broken; None if no item has one."""
-        if self.content is None:
+        if self.raw is None:
             return None
-        report = self.content.report
+        report = self.raw.report
         missing = {*report.missing_images, *report.broken_images}
-        return None if len(missing) == self.content.n_items else missing
+        return None if len(missing) == self.raw.n_items else missing
 
 
-def read_catalogue(run: FinishedRun, category_field: str | None = None) -> Catalogue:
+def read_item_content(run: FinishedRun, category_field: str | None = None) -> ItemContent:
     """The items of the run's dataset, their content from the cache (imported first, if it is not there).
 
     Raises:
@@ -58,7 +57,7 @@ def read_catalogue(run: FinishedRun, category_field: str | None = None) -> Catal
     if items_file.is_file() or (folder / "images").is_dir():
         store = Store(Path(run.config["cache_path"]) / run.config["dataset"])
         content = import_content(store, folder, run.dataset.interactions.n_items)
-    lines = list(_lines(items_file)) if items_file.is_file() else []
+    lines = [line for _, line in read_lines(items_file, run.dataset.interactions.n_items)]
     fields = dict.fromkeys(key for line in lines for key in line)
     if category_field is None:
         category_field = next((field for field in CATEGORY_FIELDS if field in fields), None)
@@ -68,13 +67,7 @@ def read_catalogue(run: FinishedRun, category_field: str | None = None) -> Catal
             f"{', '.join(fields) or 'none'}."
         )
     found = {line["itemID"]: list(dict.fromkeys(_names(line.get(category_field)))) for line in lines}
-    return Catalogue(content, category_field, {item: names for item, names in found.items() if names})
-
-
-def _lines(items_file: Path) -> Iterator[dict[str, Any]]:
-    """The objects of an items.jsonl that the import has checked."""
-    with items_file.open(encoding="utf-8") as file:
-        yield from (json.loads(line) for line in file if line.strip())
+    return ItemContent(content, category_field, {item: names for item, names in found.items() if names})
 
 
 def _names(value: Any) -> Iterator[str]:
