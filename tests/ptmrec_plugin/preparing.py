@@ -11,7 +11,7 @@ from mmrec_host.cli import gather_overrides
 from mmrec_host.config import Config
 from mmrec_host.data.dataset import load_dataset
 from ptmrec_plugin.commands.prepare import PrepareCommand
-from ptmrec_plugin.page.catalogue import read_catalogue
+from ptmrec_plugin.page.item_content import read_item_content
 
 N_USERS, N_ITEMS = 30, 24
 
@@ -27,7 +27,7 @@ def prepare(*words: str) -> int:
 def categories(config: Config) -> dict[int, list[str]]:
     """What `ptmrec show` reads of the items of a dataset."""
     run = SimpleNamespace(dataset=load_dataset(config), config=config)
-    return read_catalogue(run).categories
+    return read_item_content(run).categories
 
 
 def tree(folder: Path) -> dict[str, bytes]:
