@@ -94,7 +94,8 @@ def _main(argv: Sequence[str] | None, prog: str) -> int:
         start_logging(args)
         return args.handler.run(args)
     except KeyboardInterrupt:
-        print("interrupted; the same command with --resume goes on with a run or a search", file=sys.stderr)
+        resumed = "; the same command with --resume goes on with a run or a search" if argv[0] == "run" else ""
+        print(f"interrupted{resumed}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0

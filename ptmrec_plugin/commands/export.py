@@ -39,6 +39,8 @@ class ExportCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Write the files and name them."""
+        if args.to.exists() and not args.to.is_dir():
+            raise ConfigError(f"--to {args.to}: must be a folder, and is a file.")
         for path in write_files(args.to, _files(args), args.force):
             print(f"wrote {path}")
         stale = sorted(path.name for path in args.to.glob("*_adj_*.pt")) if args.what == "features" else []

@@ -200,3 +200,11 @@ def test_a_checkouts_own_freedom_runs_on_exported_features(finished, ptmrec, tmp
         logs.append(re.findall(r"recall@20: [\d.]+", done.stdout + done.stderr))
         next(data.glob("mm_adj_freedomdsp_*.pt")).unlink()  # the item graph of these features
     assert logs[0] and logs[1] and logs[0] != logs[1]
+
+
+def test_a_file_is_no_folder_to_export_to(finished, ptmrec, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+
+    code, _, errors = ptmrec("export", "vectors", "--run", finished("BPR"), "--to", tmp_path / "taken")
+
+    assert code == 2 and "must be a folder" in errors and (tmp_path / "taken").read_text() == "mine"
