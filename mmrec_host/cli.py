@@ -116,5 +116,6 @@ def report(error: Exception) -> int:
     code: Any = getattr(error, "exit_code", None)
     if code is None:
         raise error
-    print(f"error: {error}" if is_main() else f"process {rank()}: error: {error}", file=sys.stderr)
+    who = "" if is_main() else f"process {rank()}: "
+    sys.stderr.write(f"{who}error: {error}\n")  # in one piece, since other processes may write there too
     return code
