@@ -2,7 +2,7 @@
 
 import sys
 
-from mmrec_host.cli import main
+from mmrec_host.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(prog="python main.py"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from measurements import Measurements
 
-from mmrec_host.reporting.environment import environment
+from mmrec_host.environment import environment
 
 
 def machine() -> str:

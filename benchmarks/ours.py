@@ -11,8 +11,9 @@ from measurements import Measurements, clock
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import Dataset, load_dataset
 from mmrec_host.data.features import Features
+from mmrec_host.device import resolve_device
 from mmrec_host.models import freedom
-from mmrec_host.quick_start import build, resolve_device
+from mmrec_host.runs.build import build
 from mmrec_host.training.phases import phases_of
 from mmrec_host.training.trainer import Trainer
 

@@ -25,7 +25,7 @@ from feature_cache import ImageStore
 
 ROOT = Path(__file__).parents[1]
 WORDS = "durable light camping rope handle steel frame fits well great sturdy nylon bag water proof bike strap".split()
-MAIN = "import sys; from mmrec_host.cli import main; sys.exit(main(sys.argv[1:]))"
+MAIN = "import sys; from mmrec_host.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 def write_files(folder: Path, n_reviews: int, n_items: int, address: str) -> list[str]:

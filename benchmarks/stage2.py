@@ -112,8 +112,8 @@ def measure(told: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from mmrec_host.config import load_config
-    from mmrec_host.quick_start import build
-    from mmrec_host.reporting.environment import peak_memory, reset_peak_memory
+    from mmrec_host.environment import peak_memory, reset_peak_memory
+    from mmrec_host.runs.build import build
     from mmrec_host.training.optimizers import build_optimizer
     from mmrec_host.training.trainer import Trainer
 

@@ -10,18 +10,18 @@ from torch import Tensor
 
 from mmrec_host.config import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
+from mmrec_host.evaluation.score_vectors import vectors_of
 from mmrec_host.models.base import MODELS, Recommender
 from mmrec_host.ranks import is_main
 from mmrec_host.training.phases import Phase, restore, snapshot
 from mmrec_host.training.trainer import Outcome
 
-from . import phases
-from .feature_slots import FeatureSlots
-from .item_encoder import ItemEncoder
-from .pools import PoolBatch
-from .score_vectors import vectors_of
-from .transfer import KnowledgeTransfer, RidgeStudent
-from .tuner import Tuner
+from .items.item_encoder import ItemEncoder
+from .stage2 import phase as phases
+from .stage2.feature_slots import FeatureSlots
+from .stage2.pools import PoolBatch
+from .stage2.transfer import KnowledgeTransfer, RidgeStudent
+from .stage2.tuner import Tuner
 
 
 @MODELS.register("PTMRec")
@@ -212,7 +212,7 @@ class PTMRec(Recommender):
     @classmethod
     def dry_run(cls, config: Any, dataset: Any) -> list[str]:
         """Encodings an epoch, cache size and memory, for `--dry-run`."""
-        from .cost import estimate
+        from .stage2.cost import estimate
 
         return estimate(config, dataset)
 

@@ -20,7 +20,7 @@ from named_sources import AMAZON, sources_of, write_sources
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
 import mmrec_configs
-from mmrec_host.cli import main
+from mmrec_host.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

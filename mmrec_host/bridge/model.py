@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..data.features import Features
 from ..errors import ConfigError, DataError
 from ..models.base import MODELS
-from ..training.checkpoint import forked_random_states, random_states
+from ..random_states import forked_random_states, random_states
 from ..training.phases import Phase, single_phase
 from .data_folder import data_folder
 from .loader import MMRecLoader

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import DataError
 from ..evaluation.significance import UserValues, best_against_others
-from .records import RunRecord
+from ..runs.record import RunRecord
 
 ALPHA = 0.05
 DAGGER = "†"

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..registry import nearest
+from ..runs.record import RunRecord
 from .marks import significantly_best
-from .records import RunRecord
 
 DEFAULT_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import pickle
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..errors import DataError
+from ..files import write_whole
 from ..ranks import is_main
-from ..reporting.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -87,39 +84,3 @@ class Checkpoint:
         """The run is over."""
         if is_main():
             self.path.unlink(missing_ok=True)
-
-
-def random_states() -> dict[str, Any]:
-    """The states of the global generators of Python, numpy and torch."""
-    version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
-    states: dict[str, Any] = {
-        "python": [version, list(words), gauss],
-        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
-        "torch": torch.get_rng_state(),
-    }
-    if torch.cuda.is_initialized():
-        states["cuda"] = torch.cuda.get_rng_state()  # of the run's own device
-    return states
-
-
-@contextmanager
-def forked_random_states(states: Mapping[str, Any]) -> Iterator[None]:
-    """The global generators are in `states` inside, and afterwards as they were before."""
-    before = random_states()
-    set_random_states(states)
-    try:
-        yield
-    finally:
-        set_random_states(before)
-
-
-def set_random_states(states: Mapping[str, Any]) -> None:
-    """Bring back what `random_states` gave."""
-    version, words, gauss = states["python"]
-    random.setstate((version, tuple(words), gauss))
-    name, keys, *rest = states["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
-    torch.set_rng_state(states["torch"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..data.splits import EvalSplit
+from ..environment import peak_memory
 from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..processes import in_any, share_parameters
-from ..reporting.environment import peak_memory
+from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
-from .checkpoint import Checkpoint, random_states, set_random_states
+from .checkpoint import Checkpoint
 from .optimizers import build_optimizer, build_scheduler
 from .phases import Phase, restore, snapshot
 from .progress import Best, Progress

@@ -7,7 +7,7 @@ import argparse
 from mmrec_host.data.features import MODALITIES
 from mmrec_host.ranks import is_main
 
-from ..encoding import add_encoding_arguments, encoding_of
+from ..items.run_encoding import add_encoding_arguments, encoding_of
 
 EXAMPLES = """examples:
   -d mini encoder=offline                the frozen features, which training then only reads

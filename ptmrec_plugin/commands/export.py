@@ -6,12 +6,12 @@ import argparse
 import logging
 from pathlib import Path
 
-from mmrec_host.commands.run_argument import open_named_run
+from mmrec_host.cli.run_argument import open_named_run
 from mmrec_host.errors import ConfigError
 
-from ..encoding import add_encoding_arguments, encoding_of
-from ..export import Write, adapter_files, feature_files, vector_files, write_files
-from ..tuned import item_features
+from ..export.files import Write, adapter_files, feature_files, vector_files, write_files
+from ..items.run_encoding import add_encoding_arguments, encoding_of
+from ..items.tuned_encoder import item_features
 
 log = logging.getLogger(__name__)
 

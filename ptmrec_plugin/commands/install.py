@@ -8,13 +8,12 @@ import shutil
 from pathlib import Path
 
 from mmrec_host.bridge.checkout import mmrec_checkout
+from mmrec_host.bridge.clone import KNOWN_TO_WORK, MMREC, clone
 from mmrec_host.errors import ConfigError
-
-from .clone import KNOWN_TO_WORK, MMREC, clone
 
 MARKER = "# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.\n"
 
-STUB = f"""{MARKER}from ptmrec_plugin.in_mmrec import ptmrec_class
+STUB = f"""{MARKER}from ptmrec_plugin.checkout.in_mmrec import ptmrec_class
 
 PTMRec = ptmrec_class()
 """

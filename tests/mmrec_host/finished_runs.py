@@ -11,7 +11,7 @@ import torch
 
 from mmrec_host.config import Config
 from mmrec_host.evaluation.evaluator import Evaluation
-from mmrec_host.reporting.records import RunRecord
+from mmrec_host.runs.record import RunRecord
 
 
 def evaluation(split: str, per_user: dict[str, np.ndarray], users: np.ndarray | None = None) -> Evaluation:

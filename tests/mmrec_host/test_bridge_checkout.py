@@ -19,7 +19,7 @@ from mmrec_host.bridge.checkout import load_checkout
 from mmrec_host.bridge.mmrec_names.common import encoders, init, loss
 from mmrec_host.bridge.mmrec_names.utils import utils
 from mmrec_host.bridge.shims import mmrec_shims
-from mmrec_host.commands.list import ListCommand
+from mmrec_host.cli.commands.list import ListCommand
 from mmrec_host.models.base import MODELS
 
 pytestmark = needs_mmrec

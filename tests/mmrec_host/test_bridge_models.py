@@ -15,13 +15,13 @@ from toy_data import N_ITEMS, N_USERS, toy_features
 
 from mmrec_host.bridge.model_file import ModelFile
 from mmrec_host.bridge.world import ROOTS
-from mmrec_host.cli import main
+from mmrec_host.cli.main import main
+from mmrec_host.cli.plugins import load_plugin
 from mmrec_host.config import find_yaml, load_config
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.evaluation.evaluator import evaluate
 from mmrec_host.models.base import MODELS
-from mmrec_host.plugins import load_plugin
 from mmrec_host.quick_start import quick_start
 
 # Everything that MMRec's files do: old names of numpy, scipy and torch, a graph file beside the data, results of the

@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 
-from mmrec_host.cli import main
+from mmrec_host.cli.main import OUR_PACKAGES, main
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def own_folder(tmp_path, monkeypatch):
     yield
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if "Tqdm" not in type(h).__name__]
-    for package in ("mmrec_host", "feature_cache", "ptmrec_plugin"):  # -q and -v set their levels
+    for package in OUR_PACKAGES:  # -q and -v set their levels
         logging.getLogger(package).setLevel(logging.NOTSET)
 
 

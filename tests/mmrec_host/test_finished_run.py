@@ -9,8 +9,9 @@ import pytest
 from mmrec_host.config import load_config
 from mmrec_host.errors import DataError
 from mmrec_host.evaluation.evaluator import evaluate
-from mmrec_host.finished_run import open_run
-from mmrec_host.quick_start import quick_start, run
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.engine import run
+from mmrec_host.runs.finished_run import open_run
 
 
 @pytest.mark.parametrize("model", ["FREEDOM", "PTMRec"])
@@ -31,7 +32,7 @@ def test_a_run_without_a_model_says_how_to_get_one(toy_keys):
 
 def test_an_unfinished_run_says_how_to_go_on(toy_keys, monkeypatch):
     config = load_config("BPR", "toy", overrides={**toy_keys, "learner": "sgd"})
-    monkeypatch.setattr("mmrec_host.quick_start.evaluate", lambda *_: 1 / 0)
+    monkeypatch.setattr("mmrec_host.runs.engine.evaluate", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(config)
 

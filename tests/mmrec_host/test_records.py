@@ -16,9 +16,11 @@ import torch
 import yaml
 from finished_runs import begun_run, created_run, evaluation, finished_run
 
+from mmrec_host.environment import environment, peak_memory
 from mmrec_host.errors import DataError
-from mmrec_host.reporting.environment import environment, peak_memory
-from mmrec_host.reporting.records import RunRecord, find_runs
+from mmrec_host.runs.curves import draw_curve
+from mmrec_host.runs.record import RunRecord, find_runs
+from mmrec_host.runs.saved_model import best_state, save_model
 
 VALUES = {"recall@20": np.array([0.1, 0.0, 1 / 3]), "ndcg@20": np.array([0.2, 0.0, 0.7])}
 
@@ -88,7 +90,7 @@ def test_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path, mon
         file.write(b"PK")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("mmrec_host.reporting.records.np.savez_compressed", full_disk)
+    monkeypatch.setattr("mmrec_host.runs.record.np.savez_compressed", full_disk)
     with pytest.raises(DataError, match="no space.*Free space"):
         record.save_per_user(evaluation("valid", VALUES), evaluation("test", VALUES))
     assert (record.path / "per_user.npz").read_bytes() == before
@@ -101,7 +103,7 @@ def test_a_best_state_with_sparse_matrices_is_read_without_a_word(tmp_path: Path
     torch.save({"state": {"graph": graph}}, record.path / "checkpoint.pt")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        torch.testing.assert_close(record.best_state()["graph"], graph)
+        torch.testing.assert_close(best_state(record.path)["graph"], graph)
 
 
 def test_record_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_log_is_kept_for_the_run_alone(tmp_path: Path) -> None:
 def test_checkpoint_is_readable_without_pickle_and_names_the_model(tmp_path: Path) -> None:
     model = torch.nn.Linear(3, 2)
     record = begun_run(tmp_path, "BPR")
-    record.save_model(model.state_dict(), model)
+    save_model(record.path, model.state_dict(), model)
     checkpoint = torch.load(record.path / "checkpoint.pt", weights_only=True)
     assert checkpoint["model"] == "Linear"
     assert torch.equal(checkpoint["state"]["weight"], model.weight)
@@ -179,14 +181,15 @@ def test_checkpoint_is_readable_without_pickle_and_names_the_model(tmp_path: Pat
 def test_learning_curve_lies_beside_the_record(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     record = finished_run(tmp_path, "BPR $^", VALUES)
+    draw_curve(record)
     assert (record.path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_run_finishes_and_the_log_says_why(tmp_path: Path, monkeypatch, caplog) -> None:
+def test_without_matplotlib_there_is_no_curve_and_the_log_says_why(tmp_path: Path, monkeypatch, caplog) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     caplog.set_level(logging.INFO)
     record = finished_run(tmp_path, "BPR", VALUES)
-    assert RunRecord.load(record.path).info["status"] == "finished"
+    assert draw_curve(record) is None
     assert not (record.path / "curve.png").exists() and "matplotlib is not installed" in caplog.text
 
 

@@ -12,13 +12,13 @@ import pytest
 import torch
 from interrupted_runs import Interrupted, differences, interrupt_after, kill_and_resume, outcome
 
+from mmrec_host import files
 from mmrec_host.config import load_config
 from mmrec_host.errors import DataError
 from mmrec_host.quick_start import quick_start
-from mmrec_host.reporting import files
-from mmrec_host.reporting.records import RunRecord, find_runs
+from mmrec_host.runs.record import RunRecord, find_runs
+from mmrec_host.runs.search import grid_search
 from mmrec_host.training import trainer
-from mmrec_host.training.search import grid_search
 
 
 @pytest.fixture

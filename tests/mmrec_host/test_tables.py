@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from finished_runs import begun_run, created_run, finished_run
 
-from mmrec_host.commands.table import TableCommand
+from mmrec_host.cli.commands.table import TableCommand
 from mmrec_host.errors import ConfigError, DataError
-from mmrec_host.reporting.records import find_runs
 from mmrec_host.reporting.render import render
 from mmrec_host.reporting.tables import Cell, Column, Table, results_table
+from mmrec_host.runs.record import find_runs
 
 
 def values(mean: float, n_users: int = 200, noise: float = 0.05, seed: int = 0) -> dict[str, np.ndarray]:
@@ -37,12 +37,6 @@ def column(table: Table, name: str) -> list[Cell]:
 def only(tables: list[Table]) -> Table:
     assert len(tables) == 1
     return tables[0]
-
-
-@pytest.fixture(autouse=True)
-def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take longer than all else here."""
-    monkeypatch.setattr("mmrec_host.reporting.records.draw_curve", lambda record: None)
 
 
 @pytest.fixture

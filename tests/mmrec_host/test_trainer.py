@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mmrec_host.config import load_config
-from mmrec_host.quick_start import build, quick_start
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.build import build
 from mmrec_host.training.phases import Phase, single_phase
 from mmrec_host.training.trainer import Trainer, TrainingFailed
 

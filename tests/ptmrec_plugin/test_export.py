@@ -17,12 +17,12 @@ from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
 from feature_cache import Store, describe
 from mmrec_host.config import load_config
-from mmrec_host.finished_run import open_run
 from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.finished_run import open_run
 from ptmrec_plugin.encoders.unfuse import unfuse
-from ptmrec_plugin.encoding import of_run
-from ptmrec_plugin.item_encoder import ItemEncoder, build_encoder
-from ptmrec_plugin.tuned import tuned_encoder
+from ptmrec_plugin.items.item_encoder import ItemEncoder, build_encoder
+from ptmrec_plugin.items.run_encoding import of_run
+from ptmrec_plugin.items.tuned_encoder import tuned_encoder
 
 HOME = os.environ.get("MMREC_HOME")
 ROOT = Path(__file__).parents[2]

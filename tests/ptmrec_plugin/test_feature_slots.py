@@ -9,8 +9,8 @@ from torch import nn
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
-from mmrec_host.quick_start import build
-from ptmrec_plugin.feature_slots import FeatureSlots
+from mmrec_host.runs.build import build
+from ptmrec_plugin.stage2.feature_slots import FeatureSlots
 
 BASES = ["VBPR", "Content", "FREEDOM", "LATTICE"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmrec_host.reporting.records import find_runs
+from mmrec_host.runs.record import find_runs
 
 HOME = os.environ.get("MMREC_HOME")
 pytestmark = pytest.mark.skipif(not HOME, reason="MMREC_HOME names no MMRec checkout")

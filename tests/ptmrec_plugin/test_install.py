@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mmrec_host.bridge import clone
 from mmrec_host.errors import UserError
 from mmrec_host.yaml_values import read_mapping
-from ptmrec_plugin.commands import clone
 from ptmrec_plugin.commands.install import InstallCommand, UninstallCommand, install, uninstall
 from ptmrec_plugin.commands.run_mmrec import RunMMRec, run_main
 

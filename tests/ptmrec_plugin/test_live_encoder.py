@@ -9,10 +9,11 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
-from mmrec_host.quick_start import build, quick_start
-from ptmrec_plugin import memory
-from ptmrec_plugin.loading import load_ahead
-from ptmrec_plugin.memory import kept_bytes
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.build import build
+from ptmrec_plugin.items.load_ahead import load_ahead
+from ptmrec_plugin.stage2 import memory
+from ptmrec_plugin.stage2.memory import kept_bytes
 
 ITEMS = torch.arange(24)
 DEEP = {"vision_blocks": "all", "text_blocks": "all", "peft_lora_dropout": 0.2}

@@ -10,13 +10,14 @@ import torch
 from interrupted_runs import Interrupted, differences, interrupt_after, outcome
 
 from mmrec_host.bridge.checkout import load_checkout
+from mmrec_host.cli.plugins import load_plugin
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
-from mmrec_host.plugins import load_plugin
-from mmrec_host.quick_start import build, quick_start
-from ptmrec_plugin.phases import MODES
-from ptmrec_plugin.pools import make_batches
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.build import build
+from ptmrec_plugin.stage2.phase import MODES
+from ptmrec_plugin.stage2.pools import make_batches
 
 # Keeps a graph of the features, scores with what the last batch left, and draws a plain tensor at construction.
 SMOOTH = """

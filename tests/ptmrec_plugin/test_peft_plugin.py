@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mmrec_host.plugins import load_plugin
-from ptmrec_plugin.peft.conformance import VariantConformance
+from mmrec_host.cli.plugins import load_plugin
+from ptmrec_plugin.testing.variants import VariantConformance
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parent / "third_party"

@@ -9,7 +9,7 @@ import torch
 from mmrec_host.config import load_config
 from mmrec_host.data.features import Features
 from mmrec_host.data.loader import TrainLoader
-from ptmrec_plugin.pools import make_batches
+from ptmrec_plugin.stage2.pools import make_batches
 
 
 @pytest.fixture

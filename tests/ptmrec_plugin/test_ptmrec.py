@@ -12,11 +12,12 @@ import torch
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.models.base import MODELS
-from mmrec_host.quick_start import build, quick_start
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.build import build
 from mmrec_host.training.trainer import Trainer
 from ptmrec_plugin.peft.adalora import AdaLoraHandle
-from ptmrec_plugin.phases import MODES
-from ptmrec_plugin.tuner import Tuner
+from ptmrec_plugin.stage2.phase import MODES
+from ptmrec_plugin.stage2.tuner import Tuner
 
 MODELS.get("PTMRec")
 QUICK = {"stage2_epochs": 2, "joint_epochs": 2, "pool_size": 16, "tuning_learning_rate": 0.01, "learning_rate": 0.01}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ptmrec_plugin.pools import PoolBatch
-from ptmrec_plugin.transfer import KnowledgeTransfer, RidgeStudent, Teacher
+from ptmrec_plugin.stage2.pools import PoolBatch
+from ptmrec_plugin.stage2.transfer import KnowledgeTransfer, RidgeStudent, Teacher
 
 
 class Student:

@@ -1,0 +1,46 @@
+"""`ptmrec list`: what is known, one a line, with a few words each."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+from ...config import known_yamls
+from ...models.base import MODELS
+from ...registry import Registry
+from ..plugins import add_plugin_arguments, load_plugins
+
+WORDS = 100  # characters
+PLURALS = {"models": "model", "peft": "peft", "encoders": "encoder", "datasets": "dataset"}
+
+
+class ListCommand:
+    """Print what is known."""
+
+    help = "print the known models, PEFT variants, encoders or datasets"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        parser.add_argument("kind", choices=sorted(PLURALS))
+        add_plugin_arguments(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print names and first comment or docstring lines."""
+        load_plugins(args)
+        kind = PLURALS[args.kind]
+        registry = MODELS if kind == MODELS.kind else Registry.of(kind)
+        about = {name: first_comment(path) for name, path in known_yamls(kind).items()}
+        if registry is not None:
+            about |= {name: about.get(name) or registry.about(name) for name in registry.names()}
+        width = max(map(len, about), default=0)
+        for name, words in sorted(about.items(), key=lambda item: item[0].lower()):
+            said = textwrap.shorten(words.removeprefix(f"{name}: "), WORDS, placeholder=" …")
+            print(f"{name:<{width}}  {said}".rstrip())
+        return 0
+
+
+def first_comment(path) -> str:
+    """The comment in the first line of a YAML file."""
+    with path.open(encoding="utf-8") as file:
+        line = file.readline().strip()
+    return line.lstrip("# ") if line.startswith("#") else ""

@@ -1,0 +1,162 @@
+"""`ptmrec run`: train models on a dataset and print one table."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...config import Config, collect_layers, known_keys, load_config, parse_overrides
+from ...errors import ConfigError
+from ...models.base import MODELS
+from ...ranks import is_main, n_processes
+from ...reporting.render import render
+from ...reporting.tables import results_table
+from ...runs.engine import run
+from ...runs.search import grid_search
+from ..main import report
+from ..plugins import add_plugin_arguments, load_plugins
+from . import dry_run
+
+EXAMPLES = """examples:
+  -m PTMRec -d mini                                       one model on the embedded dataset
+  -m PTMRec VBPR LATTICE FREEDOM LightGCN -d mini --seeds 3   five models, one table
+  -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
+  -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
+  -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each option, one table
+  -m PTMRec -d mini --dry-run                             what would run, and what it would cost
+  -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
+
+Several processes share the encoder's work: `torchrun --nproc_per_node 2 main.py -m PTMRec -d mini`.
+
+Other commands (`list`, `table`, `install`, …) stand in place of -m: see `ptmrec -h`.
+"""
+
+
+class RunCommand:
+    """Train models on a dataset and print one table."""
+
+    help = "train models on a dataset and print one results table"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        parser.epilog = EXAMPLES
+        parser.add_argument("-m", "--model", nargs="+", required=True, metavar="MODEL", help="see `ptmrec list models`")
+        parser.add_argument("-d", "--dataset", required=True, help="see `ptmrec list datasets`")
+        parser.add_argument(
+            "--seeds", type=int, default=1, metavar="N", help="so many seeds, counted from the key `seed`"
+        )
+        parser.add_argument(
+            "--config", type=Path, action="append", default=[], metavar="FILE", help="YAML file of keys to override"
+        )
+        add_plugin_arguments(parser)
+        parser.add_argument(
+            "--search",
+            action="store_true",
+            help="try the grid under `search` in each model's YAML, by the validation split alone",
+        )
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="go on with interrupted runs and searches of the same settings; finished ones are not run again",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print configuration, data counts and estimated cost; train nothing"
+        )
+        parser.add_argument(
+            "overrides",
+            nargs="*",
+            metavar="key=value",
+            help="override a key of the YAML files; Model.key=value for one model",
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Train what is asked for; a failed run does not stop the others."""
+        args.model, args.overrides = _split_overrides(args.model, args.overrides)
+        load_plugins(args)
+        if args.seeds < 1:
+            raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
+        configs = resolve(args)
+        for config in configs:
+            config["progress"] = config["progress"] and not args.quiet and is_main()
+            config["resume"] = config["resume"] or args.resume
+        if args.dry_run:
+            for config in configs:
+                if is_main():
+                    print(dry_run.describe(config))
+            return 0
+        if args.search:
+            for config in configs:
+                table = grid_search(config)
+                if is_main():
+                    print(table)
+            return 0
+        return train_all(configs, args.seeds)
+
+
+def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
+    """`-m A B key=value` gives argparse one list: what has an equals sign is an override."""
+    return [m for m in models if "=" not in m], [m for m in models if "=" in m] + overrides
+
+
+def resolve(args: argparse.Namespace) -> list[Config]:
+    """A configuration for each model and each choice of options; a key may be unknown to some of them, not to all."""
+    for name in args.model:
+        MODELS.get(name)
+    parsed = parse_overrides(args.overrides, args.model)
+    runs = [
+        (name, changes)
+        for name in args.model
+        for changes in expand(name, args.dataset, {**parsed[None], **parsed.get(name, {})})
+    ]
+    known: dict[str, set[str]] = {}
+    for name, changes in runs:
+        known.setdefault(name, set()).update(known_keys(name, args.dataset, changes, args.config))
+    anywhere = set().union(*known.values())
+    return [
+        load_config(
+            name,
+            args.dataset,
+            overrides=changes,
+            files=args.config,
+            elsewhere=known[name]
+            | (anywhere - set(parsed.get(name, {}))),  # what is addressed to a model, it must know
+        )
+        for name, changes in runs
+    ]
+
+
+def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One set of changes for each combination of the values of option groups that were given lists.
+
+    Raises:
+        ConfigError: an empty list.
+    """
+    single = {key: value for key, value in changes.items() if not isinstance(value, list)}
+    groups = {key for layer in collect_layers(model, dataset, single) for key in layer.option_groups}
+    lists = {key: list(dict.fromkeys(map(str, value))) for key, value in changes.items() if key in groups - set(single)}
+    for key, values in lists.items():
+        if not values:
+            raise ConfigError(f"{key}=[]: names nothing to run; give one or more names, such as {key}=[a, b].")
+    return [{**changes, **dict(zip(lists, choice))} for choice in itertools.product(*lists.values())]
+
+
+def train_all(configs: list[Config], n_seeds: int) -> int:
+    """Run every model under every seed on the same split and features, then print their table."""
+    records, failed = [], 0
+    try:
+        for config in configs:
+            for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
+                try:
+                    records.append(run(config.replaced(seed=seed)).record)
+                except Exception as error:
+                    if n_processes() > 1:  # the others may be waiting for this one, who must not go on alone
+                        raise
+                    report(error)  # raises what is no message for the user
+                    failed += 1
+    finally:  # what has been measured is shown, whatever ended the rest
+        for table in results_table(records) if is_main() else []:
+            print(render(table, "text"))
+    return 2 if failed and not records else 1 if failed else 0

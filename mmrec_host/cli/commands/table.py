@@ -1,0 +1,68 @@
+"""`ptmrec table`: the results table of the runs on a dataset."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from ...config import folders, read_layer
+from ...errors import ConfigError, DataError
+from ...reporting.render import FORMATS, render
+from ...reporting.scatter import draw_scatter
+from ...reporting.tables import results_table
+from ...runs.record import find_runs
+
+log = logging.getLogger(__name__)
+
+
+class TableCommand:
+    """Print the results of the runs on a dataset."""
+
+    help = "print the results table of the runs on a dataset, with significance"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        default = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
+        parser.add_argument("-d", "--dataset", required=True, metavar="NAME", help="whose runs")
+        parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+        parser.add_argument("--runs", type=Path, default=default, metavar="PATH", help=f"default: {default}")
+        parser.add_argument("--metrics", type=_names, metavar="NAMES", help="such as recall@20,ndcg@20")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
+        parser.add_argument(
+            "--plot", type=Path, metavar="FILE", help="also draw a point a row into a picture, such as x.png"
+        )
+        parser.add_argument(
+            "--axes",
+            type=_names,
+            metavar="X,Y",
+            help="columns that --plot draws (default: time and the first metric), such as 's/epoch,valid gain'",
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print one table a protocol, draw the first; `DataError` if no run has finished."""
+        if args.axes is not None and (args.plot is None or len(args.axes) != 2):
+            raise ConfigError("--axes: must name two columns, as X,Y, and belongs to --plot FILE.")
+        runs = find_runs(args.runs, args.dataset)
+        tables = results_table(runs, args.metrics)
+        if not tables:
+            known = sorted(path.name for path in args.runs.glob("*") if path.is_dir() and path.name != "searches")
+            raise DataError(
+                f"no finished run on {args.dataset!r} among {len(runs)} runs under {args.runs}. Datasets with runs "
+                f"there: {', '.join(known) or 'none'}. Run a model first, or name another folder with --runs."
+            )
+        text = "\n\n".join(render(table, args.format, bold=False if args.output else None) for table in tables)
+        if args.plot is not None:
+            metric = next(column.name for column in tables[0].columns if column.kind == "metric")
+            draw_scatter(tables[0], args.axes or ["time", metric], args.plot)
+            log.info("drawn: %s", args.plot)
+        if args.output is None:
+            print(text)
+        else:
+            args.output.write_text(text + "\n", encoding="utf-8")
+            log.info("written: %s", args.output)
+        return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,122 @@
+"""The command line: `python main.py -m MODEL -d DATASET`, which is `ptmrec run`, and the other subcommands."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
+
+from ..errors import ConfigError
+from ..ranks import is_main, leave, n_processes, rank
+from ..registry import Registry
+
+
+class Command(Protocol):
+    """A subcommand; packages add theirs in the entry-point group `mmrec.commands`."""
+
+    help: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the returned number is the exit code."""
+
+
+OUR_PACKAGES = ("mmrec_host", "feature_cache", "dataset_makers", "run_tools", "ptmrec_plugin")  # whose logs are shown
+COMMANDS = Registry("command", group="mmrec.commands")
+
+
+def build_parser(prog: str, names: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser with the named subcommands."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Multimodal recommendation with tuned encoders. Without a subcommand, `run` is meant: "
+        f"`{prog} -m PTMRec -d mini` trains PTMRec on the embedded dataset.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in names:
+        try:
+            command: Command = COMMANDS.get(name)()
+        except ConfigError as error:  # somebody's broken package must not take the other commands away
+            print(f"warning: {error}", file=sys.stderr)
+            continue
+        sub = subparsers.add_parser(
+            name, help=command.help, description=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        verbosity = sub.add_mutually_exclusive_group()
+        verbosity.add_argument("-v", "--verbose", action="store_true", help="log every epoch")
+        verbosity.add_argument("-q", "--quiet", action="store_true", help="only warnings and results; no progress bars")
+        command.configure(sub)
+        sub.set_defaults(handler=command)
+    return parser
+
+
+def start_logging(args: argparse.Namespace) -> None:
+    """Log to stderr, above progress bars; our own packages at the level that -v or -q asks for."""
+    handler = TqdmLoggingHandler()
+    handler.stream = sys.stderr
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
+    if not is_main():  # says the same
+        level = logging.ERROR
+    for package in OUR_PACKAGES:
+        logging.getLogger(package).setLevel(level)
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
+    """Run the command line; 0 is success, 1 a failed run, 2 something that the user can mend."""
+    try:
+        code = _main(argv, prog)
+    except Exception:
+        if n_processes() == 1:
+            raise
+        traceback.print_exc()
+        code = 1
+    leave(code)
+    return code
+
+
+def _main(argv: Sequence[str] | None, prog: str) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0].startswith("-") and not (prog == "ptmrec" and argv[0] in ("-h", "--help")):
+        argv.insert(0, "run")
+    names = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS.names()
+    try:
+        parser = build_parser(prog, names)
+        args, rest = parser.parse_known_args(argv)
+        args.overrides = gather_overrides(args, rest, parser)
+        start_logging(args)
+        return args.handler.run(args)
+    except KeyboardInterrupt:
+        resumed = "; the same command with --resume goes on with a run or a search" if argv[0] == "run" else ""
+        print(f"interrupted{resumed}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        return report(error)
+
+
+def gather_overrides(args: argparse.Namespace, rest: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    """`key=value` words may stand anywhere on the line; argparse takes only one row of them."""
+    strangers = [word for word in rest if word.startswith("-") or "=" not in word or not hasattr(args, "overrides")]
+    if strangers:
+        parser.error(f"unrecognized arguments: {' '.join(strangers)}")
+    return [*getattr(args, "overrides", []), *rest]
+
+
+def report(error: Exception) -> int:
+    """Print an error that is a message for the user and return its exit code; any other error is raised."""
+    code: Any = getattr(error, "exit_code", None)
+    if code is None:
+        raise error
+    who = "" if is_main() else f"process {rank()}: "
+    sys.stderr.write(f"{who}error: {error}\n")  # in one piece, since other processes may write there too
+    return code

@@ -1,0 +1,74 @@
+"""`--run RUN` of the commands that use a finished run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..config import folders, parse_overrides, read_layer
+from ..errors import ConfigError, DataError
+from ..registry import nearest
+from ..runs.finished_run import FinishedRun, open_run
+from .plugins import add_plugin_arguments, load_plugins
+
+HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
+"""Keys of a run that may be replaced when it is opened: they change no result."""
+
+
+RUN = "folder of a finished run, or the end of its name under --runs"
+KEYS = f"{', '.join(HERE)}: those of this machine"
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, keys: str = KEYS, **options: Any) -> None:
+    """Declare `--run`, `--runs`, the plugin arguments and `key=value`.
+
+    Args:
+        keys: what the help says of `key=value`.
+        options: of `--run`, as in `add_argument`; by default one run is required.
+    """
+    root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
+    parser.add_argument("--run", **{"required": True, "metavar": "RUN", "help": RUN, **options})
+    parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"where runs lie; default: {root}")
+    add_plugin_arguments(parser)
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help=keys)
+
+
+def open_named_run(args: argparse.Namespace) -> FinishedRun:
+    """The run that the command line names, on this machine's keys.
+
+    Raises:
+        UserError: no such run, several, a key that would change what was trained, or what `open_run` refuses.
+    """
+    load_plugins(args)
+    return open_run(find_run(args.run, args.runs), **machine_keys(args))
+
+
+def machine_keys(args: argparse.Namespace) -> dict[str, Any]:
+    """The `key=value` words; `ConfigError` for a key that is none of HERE."""
+    replaced = parse_overrides(args.overrides, [])[None]
+    if args.quiet:
+        replaced["progress"] = False
+    for key in replaced:
+        if key not in HERE:
+            raise ConfigError(
+                f"{key}: a finished run keeps its settings{nearest(key, HERE)} Keys of this machine are "
+                f"{', '.join(HERE)}."
+            )
+    return replaced
+
+
+def find_run(name: str, root: Path) -> Path:
+    """The folder `name`, or the one run folder under `root` whose name ends so; `DataError` if there is no such one."""
+    if (Path(name) / "run.json").is_file():
+        return Path(name)
+    found = sorted(file.parent for file in root.glob("*/*/run.json") if file.parent.name.endswith(name))
+    if len(found) == 1:
+        return found[0]
+    said = "\n".join(f"  {folder}" for folder in found[-10:])
+    if found:
+        raise DataError(f"--run {name}: {len(found)} runs end so; say more of the name. The last:\n{said}")
+    raise DataError(
+        f"--run {name}: no folder of a run, and no run under {root} (--runs) has a name that ends so. A run says its "
+        "folder at its end; it holds run.json."
+    )

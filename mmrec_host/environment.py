@@ -1,0 +1,93 @@
+"""What a run ran on: versions, processor, threads, memory. No host names and no paths."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def environment() -> dict[str, Any]:
+    """Versions, platform, processor, threads, and the commit if this package runs from a git checkout of its own."""
+    import torch  # which takes seconds, and who only reads a record needs none of it
+
+    described = {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in ("torch", "numpy", "scipy")},
+        "platform": f"{platform.system()}-{platform.release()}-{platform.machine()}",
+        "cpu": _cpu_model(),
+        "threads": torch.get_num_threads(),
+        "commit": _commit(Path(__file__)),
+    }
+    if torch.cuda.is_available():
+        described["gpu"] = torch.cuda.get_device_name()
+    return described
+
+
+def reset_peak_memory() -> None:
+    """Count the peaks from here on, where the system can: a run's are then not those of the runs before it."""
+    with contextlib.suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory() -> dict[str, float]:
+    """Largest memory since `reset_peak_memory` (elsewhere than on Linux since the process began): `peak_memory_mb`;
+    `peak_cuda_memory_mb` where CUDA was used.
+    """
+    peaks = {}
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        peaks["peak_memory_mb"] = int(status.partition("VmHWM:")[2].split(maxsplit=1)[0]) / 1024
+    except (OSError, ValueError, IndexError):
+        peaks |= _peak_of_process()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        peaks["peak_cuda_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    return peaks
+
+
+def _peak_of_process() -> dict[str, float]:
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return {}
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _commit(file: Path) -> str | None:
+    """Commit of the checkout that tracks `file`, with `-dirty` after it if a tracked file was changed; else None."""
+    try:
+        _git(file, "ls-files", "--error-unmatch", file.name)
+        return _git(file, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(file: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(file.parent), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603 (fixed command)
+    return done.stdout.strip()

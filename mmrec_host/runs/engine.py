@@ -1,0 +1,114 @@
+"""One run: train, select by validation, score the test split once, record."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from ..config import Config
+from ..environment import reset_peak_memory
+from ..evaluation.evaluator import evaluate
+from ..processes import from_main
+from ..ranks import is_main
+from ..training.checkpoint import Checkpoint
+from ..training.phases import phases_of, restore
+from ..training.trainer import Trainer
+from .build import build, protocol
+from .curves import draw_curve
+from .follower import FollowedRecord
+from .record import RunRecord, same_run
+from .saved_model import best_state, save_model
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Result:
+    """A finished run.
+
+    Attributes:
+        valid, test: metric@k -> value, at the best epoch by the validation split.
+        model: in its best state, ready to score; None for a run that had finished before and kept no model.
+        record: the run's folder.
+    """
+
+    valid: dict[str, float]
+    test: dict[str, float]
+    model: nn.Module | None
+    record: RunRecord
+
+
+def run(config: Config) -> Result:
+    """Train, select, score once and record one model under one seed.
+
+    With the key `resume`, an interrupted run of the same settings and seed goes on in its folder, and a finished one is
+    not run again.
+    """
+    started = time.perf_counter()
+    reset_peak_memory()
+    root = Path(config["run_path"])
+    earlier = find_earlier(root, config)
+    if earlier is not None and earlier.info["status"] == "finished":
+        return _finished_before(earlier, config)
+    record = open_record(earlier, root, config)
+    try:
+        dataset, loader, model = build(config)
+        construct = time.perf_counter() - started
+        record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
+        log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())
+        checkpoint = Checkpoint(record.path / "resume.pt", record.identity(), config["checkpoint_interval"])
+        trainer = Trainer(model, config, dataset.splits.valid, record.log_epoch, checkpoint)
+        outcome = trainer.fit(phases_of(model, loader, config))
+        test = evaluate(model, dataset.splits.test, config)
+        total = outcome.seconds["before"] + time.perf_counter() - started
+        seconds = {"total": total, "construct": construct, **outcome.seconds}
+        if config["save_model"] and is_main():
+            save_model(record.path, outcome.best.state, model)
+            if hasattr(model, "save_extras"):
+                model.save_extras(record.path)
+        record.finish(outcome, test, seconds, columns=model.columns(outcome) if hasattr(model, "columns") else {})
+        if is_main():
+            draw_curve(record)
+        checkpoint.remove()
+    except BaseException as error:
+        record.fail(error)
+        raise
+    log.info("run folder: %s", record.path)
+    return Result(outcome.best.valid.means, test.means, model, record)
+
+
+def find_earlier(root: Path, config: Config) -> RunRecord | None:
+    """With the key `resume`, the earlier run or search of the same settings and seed."""
+    if not config["resume"]:
+        return None
+    path = from_main(lambda: (found := same_run(root, config)) and found.path)
+    return None if path is None else RunRecord.load(path)
+
+
+def open_record(earlier: RunRecord | None, root: Path, config: Config) -> RunRecord:
+    """The record of a run or search: of an earlier one that goes on, or a new one; the main process writes it."""
+    if is_main():
+        if earlier is None:
+            earlier = RunRecord.create(root, config)
+        else:
+            log.info("going on with %s", earlier.path)
+            earlier.reopen()
+    path = from_main(lambda: earlier.path)  # type: ignore[union-attr]
+    return earlier if is_main() else FollowedRecord.load(path)  # type: ignore[return-value]
+
+
+def _finished_before(record: RunRecord, config: Config) -> Result:
+    """The result of a finished run, if its data and features are still the same."""
+    log.info("finished already: %s", record.path)
+    dataset, loader, model = build(config)
+    record.check_same(protocol(config, dataset), loader.features.fingerprint)
+    if is_main():
+        (record.path / "resume.pt").unlink(missing_ok=True)  # of a process that was killed at its very end
+    state = best_state(record.path)
+    if state is not None:
+        restore(model, state)
+    return Result(record.info["best"]["valid"], record.info["test"], model if state is not None else None, record)

@@ -1,0 +1,62 @@
+"""A finished run, opened again: its data, and its model in the best state, ready to score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..config import Config, read_layer
+from ..data.dataset import Dataset
+from ..data.loader import TrainLoader
+from ..errors import DataError
+from ..runs.build import build, protocol
+from ..training.phases import restore
+from .record import RunRecord
+from .saved_model import best_state
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What `open_run` gives.
+
+    Attributes:
+        record: the run's folder.
+        config: its resolved configuration.
+        dataset: interactions and splits.
+        loader: the training loader that the model was built on; holds the frozen item features.
+        model: in its best state by the validation split, in evaluation mode.
+    """
+
+    record: RunRecord
+    config: Config
+    dataset: Dataset
+    loader: TrainLoader
+    model: nn.Module
+
+
+def open_run(folder: Path, **replaced: Any) -> FinishedRun:
+    """Open the run in `folder`.
+
+    Args:
+        replaced: keys of the machine at hand, such as `data_path`, `cache_path` or `device`.
+
+    Raises:
+        DataError: no finished run there, one whose model was not saved, or whose data have changed since.
+    """
+    record = RunRecord.load(folder)
+    if record.info["status"] != "finished":
+        raise DataError(
+            f"{folder}: this is {record.info['status']}, no finished run. The command that began a run goes on with it "
+            "with --resume."
+        )
+    state = best_state(record.path)
+    if state is None:
+        raise DataError(f"{folder}: the run kept no model (save_model=false). Train it again with save_model=true.")
+    config = Config({**read_layer(record.path / "config.yaml").values, **replaced})
+    dataset, loader, model = build(config)
+    record.check_same(protocol(config, dataset), loader.features.fingerprint)
+    restore(model, state)
+    return FinishedRun(record, config, dataset, loader, model.eval())

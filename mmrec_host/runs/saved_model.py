@@ -1,0 +1,35 @@
+"""checkpoint.pt of a run's folder: the state of the model in its best epoch."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError
+from ..files import write_whole
+
+FILE = "checkpoint.pt"
+
+
+def save_model(folder: Path, state: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Write the name of the model's class, and the state; readable with `weights_only=True`."""
+    checkpoint = {"model": type(model).__name__, "state": {name: tensor.cpu() for name, tensor in state.items()}}
+    write_whole(folder / FILE, lambda file: torch.save(checkpoint, file))
+
+
+def best_state(folder: Path) -> dict[str, Tensor] | None:
+    """The state that `save_model` wrote, None if there is none; `DataError` if it cannot be read."""
+    file = folder / FILE
+    if not file.exists():
+        return None
+    try:
+        with warnings.catch_warnings():  # models of MMRec keep sparse matrices; they are checked as they are loaded
+            warnings.filterwarnings("ignore", r"(?i).*sparse.*invariant", UserWarning)
+            return torch.load(file, weights_only=True, map_location="cpu")["state"]
+    except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise DataError(f"{file}: cannot be read ({error}). Leave resume out to train it anew.") from error

@@ -1,0 +1,131 @@
+"""Grid search by the validation split: the test split is not scored."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..config import Config
+from ..data.dataset import load_dataset
+from ..device import resolve_device
+from ..errors import ConfigError
+from ..runs.build import build, protocol
+from ..runs.engine import find_earlier, open_record
+from ..training.checkpoint import Checkpoint
+from ..training.phases import phases_of
+from ..training.trainer import Trainer, TrainingFailed
+from ..yaml_values import flow
+from .record import RunRecord
+
+log = logging.getLogger(__name__)
+
+
+def combinations(search: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """All combinations of a grid; the last key varies fastest."""
+    return [dict(zip(search, values)) for values in itertools.product(*search.values())]
+
+
+def grid_search(config: Config) -> str:
+    """Train every combination of the model's `search` keys and return the table, best first.
+
+    A key that was overridden is not searched. Ties keep the grid's order. The search leaves a folder under
+    `<run_path>/searches/`, with a line for each finished combination; with the key `resume` an interrupted one goes on
+    there.
+
+    Raises:
+        ConfigError: nothing to search.
+        DataError: the interrupted search is of other data.
+    """
+    grid = {k: v for k, v in config.search.items() if k not in config.overrides}
+    if not grid:
+        raise ConfigError(
+            f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
+        )
+    config["device"] = resolve_device(config)
+    settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
+    record = earlier = find_earlier(root, settings)
+    dataset = load_dataset(config)
+    data = protocol(config, dataset), dataset.features(config).fingerprint
+    if earlier is not None and earlier.info["status"] == "searched":
+        earlier.check_same(*data)
+    else:
+        record = open_record(earlier, root, settings)
+        try:
+            record.begin(settings, *data)
+            record.finish_search(sorted(_search(config, grid, record), key=_rank))
+        except BaseException as error:
+            record.fail(error)
+            raise
+    log.info("search folder: %s", record.path)
+    return _table(config, record.info["combinations"])
+
+
+def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
+    tried = {line["number"]: line for line in record.lines("combinations.jsonl")}
+    todo = combinations(grid)
+    bar = tqdm(
+        total=len(todo),
+        initial=len(tried),
+        desc="search",
+        unit="combination",
+        disable=None if config["progress"] else True,
+    )
+    with bar:
+        for number, values in enumerate(todo, start=1):
+            file = record.path / f"resume-{number}.pt"
+            checkpoint = Checkpoint(file, record.identity(), config["checkpoint_interval"])
+            if number not in tried:
+                tried[number] = {"number": number, "values": values, **_try(config.replaced(**values), checkpoint)}
+                record.append("combinations.jsonl", tried[number])
+                log.info("%s %d/%d: %s", config["model"], number, len(todo), _line(tried[number]))
+                bar.update()
+            checkpoint.remove()
+    return [tried[number] for number in sorted(tried)]
+
+
+def _try(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Train one combination; a diverged one has no score."""
+    dataset, loader, model = build(config)
+    trainer = Trainer(model, config, dataset.splits.valid, checkpoint=checkpoint)
+    try:
+        outcome = trainer.fit(phases_of(model, loader, config))
+    except TrainingFailed as error:
+        return {"score": None, "error": str(error)}
+    best = outcome.best
+    seconds = outcome.seconds["train"] + outcome.seconds["evaluate"]
+    found = {"score": best.score, "phase": best.phase, "epoch": best.epoch}
+    return {**found, "valid": best.valid.means, "seconds": seconds}
+
+
+def _rank(combination: dict[str, Any]) -> float:
+    return -combination["score"] if combination["score"] is not None else float("inf")
+
+
+def _words(values: dict[str, Any]) -> str:
+    return " ".join(f"{key}={flow(value)}" for key, value in values.items())
+
+
+def _line(combination: dict[str, Any]) -> str:
+    if combination["score"] is None:
+        return f"diverged  {_words(combination['values'])}"
+    return (
+        f"{combination['score']:.4f}  {_words(combination['values'])}  ({combination['phase']}, epoch "
+        f"{combination['epoch']}, {combination['seconds']:.0f} s)"
+    )
+
+
+def _table(config: Config, ranked: list[dict[str, Any]]) -> str:
+    lines = [
+        f"{config['model']} on {config['dataset']}, validation {config['valid_metric']}, seed {config['seed']}, best "
+        "first:",
+        *(f"  {_line(combination)}" for combination in ranked),
+    ]
+    if ranked[0]["score"] is not None:
+        given = {k: v for k, v in config.overrides.items() if k not in ranked[0]["values"]}
+        words = _words({**given, **ranked[0]["values"]})
+        lines.append(f"the best one, with its test score: -m {config['model']} -d {config['dataset']} {words}")
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""The model card of an exported adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mmrec_host.config import find_yaml, read_layer
+from mmrec_host.runs.finished_run import FinishedRun
+from mmrec_host.yaml_values import dump, flow
+
+from ..items.tuned_encoder import SETTINGS
+from ..peft.base import IDENTITY_FILE, PEFT
+
+PEFT_FILE = "adapter_config.json"  # of an adapter in Hugging Face peft's format
+
+OPEN = f"""folder = Path(".")  # where this card lies
+config = Config({{**read_mapping(folder / "{SETTINGS}"), "device": "cpu"}})"""
+WITH_PEFT = f"""from pathlib import Path
+
+from mmrec_host.config import Config
+from mmrec_host.yaml_values import read_mapping
+from peft import PeftModel
+from ptmrec_plugin.item_encoder import build_encoder
+
+{OPEN}
+encoder = build_encoder(config)  # encoder.model is the model with separate q, k, v projections
+PeftModel.from_pretrained(encoder.model, str(folder)).eval()  # the adapter goes into encoder.model
+features = encoder.encode("t", encoder.tokens(["a red mug"]))
+"""
+WITHOUT_PEFT = f"""from pathlib import Path
+
+from mmrec_host.config import Config
+from mmrec_host.yaml_values import read_mapping
+from ptmrec_plugin.tuned import TunedEncoder
+
+{OPEN}
+tuned = TunedEncoder(config, folder)
+features = tuned.encode("t", tuned.encoder.tokens(["a red mug"]))
+"""
+
+
+def model_card(run: FinishedRun, adapter: Path) -> str:
+    """Markdown with a YAML header, as model hubs read it; the snippet in it runs from the card's folder."""
+    config, info = run.config, run.record.info
+    identity = json.loads((adapter / IDENTITY_FILE).read_text())
+    is_hf = (adapter / PEFT_FILE).is_file()
+    tags = ["multimodal-recommendation", "ptmrec", str(config["peft"])]
+    header = {"library_name": "peft", "tags": tags} if is_hf else {"tags": tags}
+    options = {key: config[key] for key in sorted({*_option_keys(config), "vision_blocks", "text_blocks"})}
+    facts = {
+        "Base encoder": config["encoder"],
+        "Encoder options": _listed({k: config[k] for k in sorted(config) if k.startswith("encoder_")}),
+        "Weights hash": f"`{identity['weights']}` (of all parameters and buffers, before tuning)",
+        "Variant": config["peft"],
+        "Variant options": _listed(options),
+        "Modalities": flow(config["modalities"]),
+        "Trained in": f"{config['model']}, mode {config['mode']}, on the recommender {config['base']}",
+        "Dataset": f"{config['dataset']} ({_listed(run.dataset.counts())})",
+        "Seed": config["seed"],
+    }
+    best = info["best"]
+    rows = [f"| {m} | {value:.4f} | {info['test'][m]:.4f} |" for m, value in best["valid"].items() if m in info["test"]]
+    lines = [
+        f"---\n{dump(header)}---",
+        f"# {config['peft']} adapter of {config['encoder']}, tuned on {config['dataset']}",
+        "An adapter of the image and text towers, tuned by what a recommender learned from interactions (PTMRec).",
+        "\n".join(f"- {name}: {value}" for name, value in facts.items()),
+        f"## Results\n\nThe state of epoch {best['epoch']} of {best['phase']}, the best by validation "
+        f"{info['valid_metric']}; of the recommender that reads these features, under the protocol "
+        f"{_listed(info['protocol'])}.",
+        "\n".join(["| Metric | Validation | Test |", "| --- | ---: | ---: |", *rows]),
+        f"## How to load it\n\nWith the package `ptmrec`:\n\n```python\n{WITH_PEFT if is_hf else WITHOUT_PEFT}```",
+        "These are the towers' outputs. Recommenders read them centred and scaled by constants of the frozen features "
+        f"of their dataset (feature_norm: {config['feature_norm']}).",
+        "## Intended use\n\nFeatures of items of this dataset, or of items like them, for recommenders. The adapter "
+        "follows the tastes, and the biases, of this dataset's users; on other items it must be evaluated first.",
+        "## Licence\n\nNot stated: whoever publishes this adapter must choose one that the base encoder's licence and "
+        "the terms of the dataset allow.",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _option_keys(config: Any) -> set[str]:
+    """The keys that belong to the variant."""
+    path = find_yaml("peft", config["peft"])
+    named = config["variant"] or config["peft"]
+    values = read_layer(path).values if path is not None else getattr(PEFT.get(named), "defaults", {})
+    return set(values)
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {flow(value)}" for key, value in values.items())

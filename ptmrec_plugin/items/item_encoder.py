@@ -1,0 +1,210 @@
+"""From raw items to features: the encoder over the cached content of one dataset."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from feature_cache import Content, DerivedArrays, Store, import_content
+from mmrec_host.config import Config
+from mmrec_host.processes import from_main, gather, main_first
+from mmrec_host.ranks import is_main, n_processes, rank
+
+from ..encoders.dual import ENCODERS, DualEncoder
+from ..encoders.towers import States
+from .load_ahead import load_ahead, n_workers
+
+if TYPE_CHECKING:
+    from .tuned_encoder import TunedEncoder
+
+GAP_SEED = 20250220  # fixed: the planted projection belongs to the control, not to a run
+
+
+def build_encoder(config: Any) -> DualEncoder:
+    """A fresh encoder of the configuration's `encoder` option group, on the CPU."""
+    return ENCODERS.get(config["encoder_builder"] or config["encoder"])(config)
+
+
+def encoder_identity(config: Any) -> dict[str, Any]:
+    """What identifies the encoder's output; weights are loaded and hashed once a process."""
+    return _identity(tuple((k, config[k]) for k in sorted(config) if k == "encoder" or k.startswith("encoder_")))
+
+
+@functools.lru_cache(maxsize=8)
+def _identity(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return build_encoder(Config(dict(options))).identity
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What follows the towers: the planted projection if there is one, then centring and scaling by frozen constants.
+
+    Attributes:
+        projection: [d, planted_gap] or None.
+        mean: [d_out]; scale: the root of the mean squared norm of the centred frozen features.
+    """
+
+    projection: Tensor | None
+    mean: Tensor
+    scale: Tensor
+
+    def __call__(self, pooled: Tensor) -> Tensor:
+        """Features [batch, d_out] from what the tower pools [batch, d]."""
+        projected = pooled if self.projection is None else pooled @ self.projection
+        return (projected - self.mean) / self.scale
+
+    @classmethod
+    def fit(cls, pooled: Tensor, modality: str, config: Any) -> Transform:
+        """Constants from the frozen features of all items [n_items, d]."""
+        projection = None
+        if config["planted_gap"]:
+            generator = torch.Generator().manual_seed(GAP_SEED + ord(modality))
+            projection = (
+                torch.randn(pooled.shape[1], int(config["planted_gap"]), generator=generator) / pooled.shape[1] ** 0.5
+            )
+            projection = projection.to(pooled)
+            pooled = pooled @ projection
+        if config["feature_norm"] == "none":
+            return cls(projection, pooled.new_zeros(pooled.shape[1]), pooled.new_ones(()))
+        mean = pooled.mean(0)
+        scale = (pooled - mean).square().sum(1).mean().sqrt().clamp_min(1e-12)
+        return cls(projection, mean, scale)
+
+
+class ItemEncoder:
+    """The items of one dataset before one encoder.
+
+    Args:
+        folder: the dataset's folder with `images/` and `items.jsonl`.
+    """
+
+    def __init__(self, config: Any, folder: Path, n_items: int) -> None:
+        self.config, self.n_items = config, n_items
+        self.store = Store(Path(config["cache_path"]) / config["dataset"])
+        with main_first():
+            self.content: Content = import_content(self.store, folder, n_items, progress=bool(config["progress"]))
+        self.chunk = int(config["encode_batch_size"])
+
+    @functools.cached_property
+    def encoder(self) -> DualEncoder:
+        """The frozen encoder, loaded when something has to be encoded."""
+        return build_encoder(self.config).to(self.config["device"])
+
+    def _fields(self, modality: str, **more: Any) -> dict[str, Any]:
+        return {
+            **encoder_identity(self.config),
+            "modality": modality,
+            "content": self.content.digest,
+            "chunk": self.chunk,
+            **more,
+        }
+
+    def inputs(self, encoder: DualEncoder, modality: str, items: np.ndarray) -> Tensor:
+        """Pixels or token ids of the given items, on the CPU."""
+        if modality == "v":
+            return encoder.pixels([self.content.image(int(i)) for i in items])
+        return encoder.tokens([self.content.text(int(i)) for i in items])
+
+    def _build(
+        self,
+        arrays: DerivedArrays,
+        label: str,
+        encoder: Callable[[], DualEncoder],
+        encode: Callable[[Tensor], list[np.ndarray]],
+    ) -> DerivedArrays:
+        """Build what is not complete: `encode` pixels or tokens chunk by chunk, each process every so many chunks.
+
+        The chunks are the same for any number of processes, and so are the bytes.
+        """
+        if from_main(lambda: arrays.complete):
+            return arrays
+        modality, workers = arrays.fields["modality"], n_workers(self.config)
+        ahead: Iterator[tuple[np.ndarray, Tensor]] = iter(())
+
+        def load(items: np.ndarray) -> Tensor:
+            return self.inputs(encoder(), modality, items)
+
+        def mine(first: int) -> list[np.ndarray]:
+            """This process's chunks of a round that begins with item `first`, and of all rounds after it."""
+            starts = range(first + rank() * self.chunk, self.n_items, n_processes() * self.chunk)
+            return [np.arange(start, min(start + self.chunk, self.n_items)) for start in starts]
+
+        def encode_chunk(first: int) -> list[np.ndarray]:
+            nonlocal ahead
+            if not (chunks := mine(first)):
+                return []
+            items, inputs = next(ahead, (None, None))
+            if items is None or items[0] != chunks[0][0]:  # at the start, or another process has gone on before
+                encoder()  # loaded here, and handed to the workers
+                ahead = load_ahead(load, chunks, workers)
+                items, inputs = next(ahead)
+            return encode(inputs.to(self.config["device"]))
+
+        def encode_round(items: np.ndarray) -> list[np.ndarray]:
+            first = from_main(lambda: int(items[0]))
+            return [row for rows in gather(lambda: encode_chunk(first)) for row in rows]
+
+        with torch.no_grad():
+            if is_main():  # who alone knows how far the build is, and writes
+                progress = bool(self.config["progress"])
+                arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
+                from_main(lambda: None)
+            else:
+                while (first := from_main(lambda: None)) is not None:
+                    gather(lambda first=first: encode_chunk(first))
+        return arrays
+
+    def pooled(self, modality: str, tuned: TunedEncoder | None = None) -> Tensor:
+        """What the frozen tower pools, or a tuned one, float32 [n_items, d]; computed once and cached."""
+        more = {} if tuned is None else {"adapter": tuned.digest}
+        arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32", **more), self.n_items)
+
+        encoder = (lambda: self.encoder) if tuned is None else (lambda: tuned.encoder)
+
+        def encode(inputs: Tensor) -> list[np.ndarray]:
+            compute = self.encoder.encode if tuned is None else tuned.encode
+            return list(compute(modality, inputs).float().cpu().numpy())
+
+        label = f"encode {modality}" if tuned is None else f"encode {modality}, tuned"
+        return torch.from_numpy(self._build(arrays, label, encoder, encode).table()).to(self.config["device"])
+
+    def states(self, encoder: DualEncoder, modality: str, cut: int) -> DerivedArrays:
+        """Activations that enter block `cut`, float16, of texts only the tokens that are there.
+
+        Args:
+            encoder: this one, or one that a PEFT variant has changed from that block on.
+        """
+        kind = encoder.towers[modality].kind
+        arrays = DerivedArrays(self.store, self._fields(modality, kind=kind, block=cut, dtype="float16"), self.n_items)
+
+        def encode(inputs: Tensor) -> list[np.ndarray]:
+            states = encoder.states(modality, inputs, cut)
+            hidden = states.hidden.half().cpu().numpy()
+            if states.tokens is None:
+                return list(hidden)
+            lengths = encoder.lengths(states.tokens).tolist()
+            return [row[:length] for row, length in zip(hidden, lengths)]
+
+        return self._build(arrays, f"activations {modality}", lambda: encoder, encode)
+
+    def transform(self, modality: str) -> Transform:
+        """What follows the tower, fitted to its frozen features."""
+        return Transform.fit(self.pooled(modality), modality, self.config)
+
+
+def stack_states(rows: list[np.ndarray], tokens: Tensor | None) -> States:
+    """One batch from cached activations, as stored; those of texts [length_i, width] are filled up to the longest."""
+    if tokens is None:
+        return States(torch.from_numpy(np.stack(rows)))
+    longest = max(len(row) for row in rows)
+    hidden = np.zeros((len(rows), longest, rows[0].shape[1]), np.float16)
+    for place, row in zip(hidden, rows):
+        place[: len(row)] = row
+    return States(torch.from_numpy(hidden), tokens[:, :longest])

@@ -1,0 +1,75 @@
+"""The encoder as a run left it: with its trained adapter, to encode anything."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmrec_host.runs.finished_run import FinishedRun
+
+from ..peft.base import PEFT, STEM
+from ..ptmrec import PTMRec
+from .item_encoder import build_encoder
+
+# What `ptmrec export adapter` puts beside an adapter.
+CARD, SETTINGS = "README.md", "settings.yaml"
+
+
+class TunedEncoder:
+    """An encoder with a trained adapter.
+
+    Args:
+        config: of the run that trained it.
+        folder: the adapter, as `Handle.save` wrote it.
+
+    Attributes:
+        encoder: computes with the adapter.
+        digest: of the adapter's files and of the settings under which it was trained.
+    """
+
+    def __init__(self, config: Any, folder: Path) -> None:
+        self.config = config
+        self.encoder = build_encoder(config).to(config["device"])
+        self.handle = PEFT.get(config["variant"] or config["peft"])(self.encoder, config, list(config["modalities"]))
+        self.handle.load(folder)
+        self.handle.train(False)
+        sha = hashlib.sha256(config.settings_sha().encode())
+        for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in (CARD, SETTINGS)):
+            sha.update(file.name.encode() + file.read_bytes())
+        self.digest = sha.hexdigest()[:24]
+
+    @torch.no_grad()
+    def encode(self, modality: str, inputs: Tensor) -> Tensor:
+        """Features [batch, dim] of pixels or token ids, computed as in training.
+
+        Where training read cached activations, they are rounded to half precision here too.
+        """
+        cut = self.handle.cuts.get(modality, STEM)
+        if cut == STEM or not self.config["reuse_activations"]:
+            return self.encoder.encode(modality, inputs)
+        states = self.encoder.states(modality, inputs, cut)
+        return self.encoder.finish(modality, replace(states, hidden=states.hidden.half().float()), cut)
+
+
+def adapter_folder(run: FinishedRun) -> Path | None:
+    """Where the adapter of a run lies whose best state is a tuned one; None if it scores with frozen features."""
+    model = run.model
+    if not isinstance(model, PTMRec) or all(torch.equal(x, model.frozen[m]) for m, x in model.tables.items()):
+        return None
+    return run.record.path / "adapter"
+
+
+def tuned_encoder(run: FinishedRun) -> TunedEncoder | None:
+    """The encoder that a run's features come from, if it was tuned; None for the frozen one."""
+    folder = adapter_folder(run)
+    return None if folder is None else TunedEncoder(run.config, folder)
+
+
+def item_features(run: FinishedRun) -> dict[str, Tensor]:
+    """Modality -> the features [n_items, d] that the run's model scores with: tuned ones, or its frozen input."""
+    return dict(run.model.tables if isinstance(run.model, PTMRec) else run.loader.features.tables())

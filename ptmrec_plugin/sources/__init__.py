@@ -1,1 +1,0 @@
-"""Where data and features come from."""

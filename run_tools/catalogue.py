@@ -1,0 +1,111 @@
+"""How users and items are called: index, original id, title."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_cache import read_texts
+from mmrec_host.data.id_maps import ITEM_MAP, USER_MAP, read_id_map
+from mmrec_host.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+BY_INDEX = "index:"
+FILES = {"user": USER_MAP, "item": ITEM_MAP}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The users or the items of a dataset.
+
+    Attributes:
+        kind: user or item.
+        count: indices are 0 to count - 1.
+        originals: the original id of each index; empty where the dataset has no mapping.
+    """
+
+    kind: str
+    count: int
+    originals: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, kind: str, folder: Path, count: int) -> Names:
+        """With the original ids of MMRec's mapping file (original id, tab, index, after a header), if there is one.
+
+        Raises:
+            DataError: it is not in UTF-8, a line is none, or an index is missing or named twice.
+        """
+        path = folder / FILES[kind]
+        if not path.is_file():
+            return cls(kind, count)
+        return cls(kind, count, read_id_map(path, count, exact=False))
+
+    def index(self, name: str) -> int:
+        """The index that `name` means: an original id, else an index; `index:N` is always an index.
+
+        Raises:
+            ConfigError: neither; the message names the range and original ids, nearly spelt so if there are such.
+        """
+        if name in self.originals:
+            index = self.originals.index(name)
+            if name.isdecimal() and int(name) < self.count and int(name) != index:
+                log.warning(
+                    "%s %s: taken as the original id (index %d); say %s%s for the index", self.kind, name, index,
+                    BY_INDEX, name,
+                )  # fmt: skip
+            return index
+        digits = name.removeprefix(BY_INDEX)
+        if digits.isdecimal() and int(digits) < self.count:
+            return int(digits)
+        edits = set(self.originals).intersection(_one_edit(name, set().union(*self.originals)))
+        near = difflib.get_close_matches(name, sorted(edits), n=3, cutoff=0.0) or self.originals[:3]
+        known = f", or an original id, such as {', '.join(near)}" if near else ""
+        raise ConfigError(f"no {self.kind} {name!r}: must be an index from 0 to {self.count - 1}{known}.")
+
+    def called(self, index: int) -> str:
+        """The original id, else the index."""
+        return self.originals[index] if self.originals else str(index)
+
+    def fields(self, index: int) -> dict[str, int | str]:
+        """`{"user": index}`, and `user_id` where original ids are known; of items likewise."""
+        original = {f"{self.kind}_id": self.originals[index]} if self.originals else {}
+        return {self.kind: index, **original}
+
+
+def _one_edit(name: str, letters: Iterable[str]) -> Iterator[str]:
+    """The names that are one letter less, more or other than `name`, or two swapped.
+
+    They are few, whereas comparing a misspelt name with each of 200,000 takes seconds.
+    """
+    for place in range(len(name) + 1):
+        head, tail = name[:place], name[place:]
+        yield head + tail[1:]
+        yield head + tail[1:2] + tail[:1] + tail[2:]
+        for letter in letters:
+            yield head + letter + tail
+            yield head + letter + tail[1:]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Users, items, and the items' titles (empty where there is none)."""
+
+    users: Names
+    items: Names
+    titles: Sequence[str]
+
+    @classmethod
+    def read(cls, folder: Path, n_users: int, n_items: int) -> Catalogue:
+        """From the mapping files and `items.jsonl` in a dataset's folder, as far as they are there."""
+        texts = read_texts(folder / "items.jsonl", n_items)
+        titles = [texts.get(item, ("", ""))[0] for item in range(n_items)]
+        return cls(Names.read("user", folder, n_users), Names.read("item", folder, n_items), titles)
+
+    def item(self, index: int) -> dict[str, int | str]:
+        """What names an item: `item`, `item_id`, `title`; the latter two where they are known."""
+        title = {"title": self.titles[index]} if self.titles[index] else {}
+        return {**self.items.fields(index), **title}

@@ -1,0 +1,65 @@
+"""`ptmrec show`: one HTML page to look at what a run recommends, or two runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmrec_host.cli.plugins import load_plugins
+from mmrec_host.cli.run_argument import RUN, add_run_arguments, find_run, machine_keys
+from mmrec_host.errors import ConfigError
+from mmrec_host.files import require_place, write_whole
+
+from ..page.document import write_page
+from ..page.gather import gather
+from ..page.item_content import read_item_content
+from ..page.sides import open_sides
+
+EXAMPLES = """examples:
+  --run runs/NAME/RUN                                     one run
+  --run runs/NAME/FROZEN --run runs/NAME/TUNED            what tuning changed: where the second gained and lost
+  --run RUN --users 20 --seed 7 --output look.html        more users, others drawn
+  --run RUN data_path=/elsewhere/data                     where the data lie now
+
+The model of a run must have been kept (save_model=true). The page is one file without scripts, which needs no
+network; pictures come from the cache. Neighbours before and after tuning are those in frozen and tuned features.
+"""
+
+
+class ShowCommand:
+    """Write one page about a run or a pair of runs."""
+
+    help = "write one HTML page to look at: users, recommendations, neighbours, gains and losses"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        parser.epilog = EXAMPLES
+        add_run_arguments(parser, action="append", help=f"{RUN}; given twice, the second is compared with the first")
+        page = Path("page.html")
+        parser.add_argument("--output", type=Path, default=page, metavar="FILE", help=f"default: {page}")
+        parser.add_argument("--users", type=int, default=8, metavar="N", help="users to show, default: 8")
+        parser.add_argument("--items", type=int, default=8, metavar="N", help="items with neighbours, default: 8")
+        parser.add_argument("--seed", type=int, default=0, metavar="S", help="of what is drawn at random, default: 0")
+        parser.add_argument(
+            "--category-field", metavar="KEY", help="key of items.jsonl; default: category, categories, genres or genre"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Write the page and say where it is."""
+        if len(args.run) > 2:
+            raise ConfigError(f"--run: given {len(args.run)} times; a page shows one run, or two to compare.")
+        folders = [find_run(name, args.runs) for name in args.run]
+        if len(folders) == 2 and folders[0].resolve() == folders[1].resolve():
+            raise ConfigError(f"--run {args.run[1]}: given twice; name two runs to compare, or one.")
+        for name in ("users", "items", "seed"):
+            if getattr(args, name) < 0:
+                raise ConfigError(f"--{name} {getattr(args, name)}: must be 0 or more.")
+        require_place(args.output)
+        load_plugins(args)
+        sides = open_sides(folders, **machine_keys(args))
+        content = read_item_content(sides[0].run, args.category_field)
+        shown = gather(sides, content, args.users, args.items, args.seed)
+        page = write_page(shown).encode()
+        write_whole(args.output, lambda file: file.write(page))
+        print(f"written: {args.output} ({len(page) / 1e6:.1f} MB). Open it in a browser; it needs no network.")
+        return 0

@@ -1,0 +1,79 @@
+"""What is known of the items beside their interactions: title, picture, categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feature_cache import Content, Store, import_content, read_lines
+from mmrec_host.errors import ConfigError
+from mmrec_host.runs.finished_run import FinishedRun
+
+from .markup import shorten
+
+TITLE_LENGTH = 90  # characters
+CATEGORY_FIELDS = ("category", "categories", "genres", "genre")  # of several, the first that an item has
+
+
+@dataclass(frozen=True)
+class ItemContent:
+    """The items of one dataset.
+
+    Attributes:
+        raw: their pictures and texts; None for a dataset without any.
+        category_field: the key of items.jsonl that holds the categories; None if there is none.
+        categories: item -> its categories, possibly several.
+    """
+
+    raw: Content | None
+    category_field: str | None
+    categories: dict[int, list[str]]
+
+    def title(self, item: int) -> str:
+        """The item's title, shortened; its number where it has none."""
+        return shorten(self.raw.title(item) if self.raw is not None else "", TITLE_LENGTH) or f"Item {item}"
+
+    def without_picture(self) -> set[int] | None:
+        """The items whose picture is missing or broken; None if no item has one."""
+        if self.raw is None:
+            return None
+        report = self.raw.report
+        missing = {*report.missing_images, *report.broken_images}
+        return None if len(missing) == self.raw.n_items else missing
+
+
+def read_item_content(run: FinishedRun, category_field: str | None = None) -> ItemContent:
+    """The items of the run's dataset, their content from the cache (imported first, if it is not there).
+
+    Raises:
+        ConfigError: no item has the category field that is asked for.
+        CacheError: the raw content cannot be read.
+    """
+    folder = run.dataset.folder
+    items_file = folder / "items.jsonl"
+    content = None
+    if items_file.is_file() or (folder / "images").is_dir():
+        store = Store(Path(run.config["cache_path"]) / run.config["dataset"])
+        content = import_content(store, folder, run.dataset.interactions.n_items)
+    lines = [line for _, line in read_lines(items_file, run.dataset.interactions.n_items)]
+    fields = dict.fromkeys(key for line in lines for key in line)
+    if category_field is None:
+        category_field = next((field for field in CATEGORY_FIELDS if field in fields), None)
+    elif category_field not in fields:
+        raise ConfigError(
+            f"--category-field {category_field}: no line of {items_file} has it. They have: "
+            f"{', '.join(fields) or 'none'}."
+        )
+    found = {line["itemID"]: list(dict.fromkeys(_names(line.get(category_field)))) for line in lines}
+    return ItemContent(content, category_field, {item: names for item, names in found.items() if names})
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Category names in a text, number, list, or list of lists (as Amazon's paths are)."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _names(each)
+    elif value is not None and str(value).strip():
+        yield str(value).strip()
