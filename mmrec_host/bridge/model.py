@@ -14,7 +14,7 @@ from ..data.features import Features
 from ..errors import ConfigError, DataError
 from ..models.base import MODELS
 from ..random_states import forked_random_states, random_states
-from ..training.phases import Phase, single_phase
+from ..training.phases import Phase, SinglePhase
 from .data_folder import data_folder
 from .loader import MMRecLoader
 from .model_file import ModelFile
@@ -114,7 +114,7 @@ class MMRecModel(nn.Module):
 
     def phases(self, loader: Any) -> list[Phase]:
         """One, on batches in the layout that the model asks for."""
-        return [single_phase(self, self.loader, self.config)]
+        return [SinglePhase(self, self.loader, self.config)]
 
     def pre_epoch_processing(self) -> None:
         """The model's."""

@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from ..errors import ConfigError, DataError
+from ..models.contract import HasFreeItems, scorer
 from .metrics import METRICS, per_user_metrics
 from .ranking import rank
 
@@ -110,7 +111,8 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
     """The free id vectors of `items` are zero inside, and bit for bit what they were afterwards."""
-    tables = model.item_id_tables() if items is not None and hasattr(model, "item_id_tables") else []
+    scoring = scorer(model)
+    tables = scoring.item_id_tables() if items is not None and isinstance(scoring, HasFreeItems) else []
     rows = [table.detach() for table in tables]  # shares memory, needs no gradient
     kept = [table[items] for table in rows]
     for table in rows:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.base import Recommender
+from ..models.contract import HasVectors, scorer
 from .ranking import MEMORY_BLOCK, NotFinite
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ def vectors_of(model: nn.Module, name: str) -> tuple[Tensor, Tensor]:
     Args:
         name: of the model, for messages.
     """
-    own = getattr(type(model), "representations", Recommender.representations)
-    if own is not Recommender.representations:
+    model = scorer(model)
+    if isinstance(model, HasVectors) and type(model).representations is not Recommender.representations:
         return model.representations()
     device = next(model.parameters()).device
 

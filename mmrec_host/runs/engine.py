@@ -12,10 +12,12 @@ from torch import nn
 from ..config import Config
 from ..environment import reset_peak_memory
 from ..evaluation.evaluator import evaluate
+from ..models.contract import AddsColumns, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
-from ..training.phases import phases_of, restore
+from ..training.model_state import restore
+from ..training.phases import phases_of
 from ..training.trainer import Trainer
 from .build import build, protocol
 from .curves import draw_curve
@@ -68,9 +70,9 @@ def run(config: Config) -> Result:
         seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"] and is_main():
             save_model(record.path, outcome.best.state, model)
-            if hasattr(model, "save_extras"):
+            if isinstance(model, SavesExtras):
                 model.save_extras(record.path)
-        record.finish(outcome, test, seconds, columns=model.columns(outcome) if hasattr(model, "columns") else {})
+        record.finish(outcome, test, seconds, columns=model.columns(outcome) if isinstance(model, AddsColumns) else {})
         if is_main():
             draw_curve(record)
         checkpoint.remove()

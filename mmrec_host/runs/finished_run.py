@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..config import Config, read_layer
 from ..data.dataset import Dataset
 from ..data.loader import TrainLoader
 from ..errors import DataError
+from ..models.contract import HasItemFeatures
 from ..runs.build import build, protocol
-from ..training.phases import restore
+from ..training.model_state import restore
 from .record import RunRecord
 from .saved_model import best_state
 
@@ -35,6 +36,12 @@ class FinishedRun:
     dataset: Dataset
     loader: TrainLoader
     model: nn.Module
+
+    def item_features(self) -> dict[str, Tensor]:
+        """Modality -> the features [n_items, d] that the model scores with: tuned ones, or its frozen input."""
+        if isinstance(self.model, HasItemFeatures):
+            return dict(self.model.item_features())
+        return dict(self.loader.features.tables())
 
 
 def open_run(folder: Path, **replaced: Any) -> FinishedRun:

@@ -22,8 +22,9 @@ from ..processes import in_any, share_parameters
 from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint
+from .model_state import restore, snapshot
 from .optimizers import build_optimizer, build_scheduler
-from .phases import Phase, restore, snapshot
+from .phases import Loss, Phase
 from .progress import Best, Progress
 
 log = logging.getLogger(__name__)
@@ -95,8 +96,7 @@ class Trainer:
     def _run(self, phase: Phase, saved: dict[str, Any] | None) -> None:
         """One phase, from its beginning or from where `saved` left it."""
         at = self.progress
-        if phase.begin is not None:
-            phase.begin(at.previous)
+        phase.begin(at.previous)
         if saved is None and phase.score_start:
             self._is_better(phase, {})
         if phase.epochs == 0:
@@ -179,8 +179,7 @@ class Trainer:
                 bar.close()
                 return None
             loss.backward()
-            if phase.after_backward is not None:
-                phase.after_backward()
+            phase.after_backward()
             if self.config["clip_grad_norm"]:
                 clip = self.config["clip_grad_norm"]
                 limit = clip if isinstance(clip, Mapping) else {"max_norm": clip}
@@ -202,8 +201,7 @@ class Trainer:
     def _is_better(self, phase: Phase, losses: dict[str, float]) -> bool:
         """Evaluate the current state and keep it if it is strictly better than the phase's best."""
         at, started = self.progress, time.perf_counter()
-        if phase.before_evaluation is not None:
-            phase.before_evaluation()
+        phase.before_evaluation()
         evaluation = evaluate(self.model, self.valid, self.config)
         at.seconds["evaluate"] += time.perf_counter() - started
         if self.metric not in evaluation.means:
@@ -219,9 +217,7 @@ class Trainer:
 
     def _log(self, phase: Phase, losses: dict[str, float], evaluation: Evaluation | None) -> None:
         epoch = self.progress.epoch
-        line: dict[str, Any] = {"phase": phase.name, "epoch": epoch, "loss": losses}
-        if phase.report is not None:
-            line |= phase.report()
+        line: dict[str, Any] = {"phase": phase.name, "epoch": epoch, "loss": losses, **phase.report()}
         if evaluation is not None:
             line["valid"] = evaluation.means
         line["seconds"] = {k: round(v, 3) for k, v in self.progress.seconds.items()}
@@ -232,8 +228,8 @@ class Trainer:
         log.debug("%s epoch %d: %s%s", phase.name, epoch, shown, score)
 
 
-def _named_parts(loss: Tensor | tuple[Tensor, ...] | dict[str, Tensor]) -> dict[str, Tensor]:
-    if isinstance(loss, dict):
+def _named_parts(loss: Loss) -> Mapping[str, Tensor]:
+    if isinstance(loss, Mapping):
         return loss
     if isinstance(loss, tuple):
         return {f"part{i}": part for i, part in enumerate(loss, start=1)}

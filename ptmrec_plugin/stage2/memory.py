@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -16,8 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from mmrec_host.errors import ConfigError
 from mmrec_host.ranks import n_local_processes
 
-if TYPE_CHECKING:
-    from .live_encoder import LiveEncoder
+from .live_encoder import LiveEncoder
 
 SAMPLES = 2, 4  # items; what both keep does not grow with them
 GRADIENTS = 1.5  # the backward pass holds gradients beside what the forward pass has kept
