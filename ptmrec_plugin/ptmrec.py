@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmrec_host.models.base import MODELS
+from mmrec_host.models.contract import Model
 from mmrec_host.training.phases import Phase, SinglePhase
 from mmrec_host.training.trainer import Outcome
 
@@ -20,7 +21,7 @@ from .stage2.phase import Stage2
 
 
 @MODELS.register("PTMRec")
-class PTMRec(nn.Module):
+class PTMRec(Model):
     """PTMRec (Zhang et al., 2025): a recommender on frozen CLIP features, then CLIP tuned by what it learned.
 
     Wraps the recommender that the key `base` names, which scores and, in stage 1, trains as it would alone; the key
@@ -62,7 +63,7 @@ class PTMRec(nn.Module):
             phases.append(self.stage2)
         return phases
 
-    def scorer(self) -> nn.Module:
+    def scorer(self) -> Model:
         """The base, which ranks."""
         return self.recommender.base
 

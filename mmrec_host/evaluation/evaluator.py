@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
 from ..errors import ConfigError, DataError
-from ..models.contract import HasFreeItems, scorer
+from ..models.contract import HasFreeItems, Model, scorer
 from .metrics import METRICS, per_user_metrics
 from .ranking import rank
 
@@ -42,7 +41,7 @@ class Evaluation:
         return min(k / self.n_ranked, 1.0) if self.n_ranked else 0.0
 
 
-def evaluate(model: nn.Module, split: EvalSplit, config: Mapping[str, Any]) -> Evaluation:
+def evaluate(model: Model, split: EvalSplit, config: Mapping[str, Any]) -> Evaluation:
     """Rank the split's users' items with `model` in evaluation mode, and score the rankings.
 
     Args:
@@ -66,7 +65,7 @@ def evaluate(model: nn.Module, split: EvalSplit, config: Mapping[str, Any]) -> E
     return Evaluation(split.name, split.users, per_user, means, n_ranked)
 
 
-def ranked_items(model: nn.Module, split: EvalSplit, config: Mapping[str, Any], k: int) -> np.ndarray:
+def ranked_items(model: Model, split: EvalSplit, config: Mapping[str, Any], k: int) -> np.ndarray:
     """The rankings that `evaluate` scores: ids of each user's k best items, best first, int64 [n_users, k].
 
     Raises:
@@ -97,7 +96,7 @@ def requested_metrics(config: Mapping[str, Any]) -> tuple[list[str], list[int]]:
 
 
 @contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+def _evaluation_mode(model: Model) -> Iterator[None]:
     """Evaluation mode inside; afterwards each module is in its own mode again (a frozen part may stay in eval)."""
     training = [module for module in model.modules() if module.training]
     model.eval()
@@ -109,7 +108,7 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
+def without_ids(model: Model, items: np.ndarray | None) -> Iterator[None]:
     """The free id vectors of `items` are zero inside, and bit for bit what they were afterwards."""
     scoring = scorer(model)
     tables = scoring.item_id_tables() if items is not None and isinstance(scoring, HasFreeItems) else []

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import processes, ranks
 from ..errors import DataError, UserError
 from ..kernels import top_k
-from ..models.contract import PreparesEvaluation, scorer
+from ..models.contract import Model, PreparesEvaluation, scorer
 
 if TYPE_CHECKING:
     from ..data.splits import EvalSplit
@@ -29,7 +29,7 @@ CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is rank
 CACHE_ROWS = 64  # ... but so many users at least, lest the item vectors be read too often
 
 
-def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
+def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
     """Ids of the k best items of each user, best first, int64 [n_users, k]; arguments and errors as `ranked_batches`.
 
     The items in `split.mask` are scored -1e10, as in MMRec. Several processes share the batches.
@@ -45,7 +45,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
 
 @torch.no_grad()
 def ranked_batches(
-    model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device, first: int = 0, step: int = 1
+    model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device, first: int = 0, step: int = 1
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Users int64 [b], their k best scores [b, k] and items int64 [b, k], best first, a batch at a time.
 
@@ -95,7 +95,7 @@ def ranked_batches(
         yield batch, best, columns if candidates is None else candidates[columns]
 
 
-def _score_function(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+def _score_function(model: Model) -> Callable[[Tensor, Tensor], Tensor]:
     """Function of the users and the masked pairs that returns a writable score block [n_batch_users, n_items]."""
     scoring = scorer(model)
     if not isinstance(scoring, PreparesEvaluation):
@@ -112,7 +112,7 @@ def _score_function(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
     return score
 
 
-def _refuse_nan(best: Tensor, users: Tensor, model: nn.Module) -> None:
+def _refuse_nan(best: Tensor, users: Tensor, model: Model) -> None:
     """NaN sorts first, so that the best score tells."""
     broken = best[:, 0].isnan()
     if broken.any():

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.base import Recommender
-from ..models.contract import HasVectors, scorer
+from ..models.contract import HasVectors, Model, scorer
 from .ranking import MEMORY_BLOCK, NotFinite
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ MISSING = 1e-4  # share of the scores' sum of squares that may be left out witho
 
 
 @torch.no_grad()
-def vectors_of(model: nn.Module, name: str) -> tuple[Tensor, Tensor]:
+def vectors_of(model: Model, name: str) -> tuple[Tensor, Tensor]:
     """User vectors [n_users, d] and item vectors [n_items, d] whose products are the model's scores.
 
     Its own where it has such, else factors of its scores (`score_vectors`).

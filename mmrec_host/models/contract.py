@@ -14,8 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 
-class Model(Protocol):
-    """A model as MMRec has it: an `nn.Module` made by `Model(config, dataloader)`."""
+class Model(nn.Module):
+    """A model as MMRec has it, made by `Model(config, dataloader)`; to inherit from this class is not needed."""
 
     n_users: int
     n_items: int
@@ -25,12 +25,15 @@ class Model(Protocol):
 
     def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Loss of a batch of user, positive and negative item ids [3, batch]; a tuple is summed, its parts logged."""
+        raise NotImplementedError(f"{type(self).__name__} must define calculate_loss")
 
     def post_epoch_processing(self) -> str | None:
         """Called after each training epoch; a returned text is logged."""
+        return None
 
     def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
         """Scores [n_batch_users, n_items] of all items for the user ids in `interaction[0]`."""
+        raise NotImplementedError(f"{type(self).__name__} must define full_sort_predict")
 
 
 @runtime_checkable
@@ -54,7 +57,7 @@ class DelegatesScoring(Protocol):
     Without it: the model scores itself.
     """
 
-    def scorer(self) -> nn.Module:
+    def scorer(self) -> Model:
         """The model inside, whose vectors, free ids and scores are meant."""
 
 
@@ -171,12 +174,12 @@ class EstimatesCost(Protocol):
         """Lines of text, on a dataset (`data.dataset.Dataset`)."""
 
 
-def scorer(model: nn.Module) -> nn.Module:
+def scorer(model: Model) -> Model:
     """The model that does the scoring: `model`, or the one inside it."""
     return model.scorer() if isinstance(model, DelegatesScoring) else model
 
 
-def scores_modality(model: nn.Module, modality: str, table: Tensor) -> bool:
+def scores_modality(model: Model, modality: str, table: Tensor) -> bool:
     """Whether the model has scores of this modality alone, for features such as `table` [n_items, d]."""
     if not isinstance(model, ScoresModalities):
         return False

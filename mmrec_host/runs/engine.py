@@ -7,12 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from ..config import Config
 from ..environment import reset_peak_memory
 from ..evaluation.evaluator import evaluate
-from ..models.contract import AddsColumns, SavesExtras
+from ..models.contract import AddsColumns, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
@@ -40,7 +38,7 @@ class Result:
 
     valid: dict[str, float]
     test: dict[str, float]
-    model: nn.Module | None
+    model: Model | None
     record: RunRecord
 
 
@@ -87,7 +85,12 @@ def find_earlier(root: Path, config: Config) -> RunRecord | None:
     """With the key `resume`, the earlier run or search of the same settings and seed."""
     if not config["resume"]:
         return None
-    path = from_main(lambda: (found := same_run(root, config)) and found.path)
+
+    def folder() -> Path | None:
+        found = same_run(root, config)
+        return None if found is None else found.path
+
+    path = from_main(folder)
     return None if path is None else RunRecord.load(path)
 
 

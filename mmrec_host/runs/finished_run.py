@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..config import Config, read_layer
 from ..data.dataset import Dataset
 from ..data.loader import TrainLoader
 from ..errors import DataError
-from ..models.contract import HasItemFeatures
+from ..models.contract import HasItemFeatures, Model
 from ..runs.build import build, protocol
 from ..training.model_state import restore
 from .record import RunRecord
@@ -35,7 +35,7 @@ class FinishedRun:
     config: Config
     dataset: Dataset
     loader: TrainLoader
-    model: nn.Module
+    model: Model
 
     def item_features(self) -> dict[str, Tensor]:
         """Modality -> the features [n_items, d] that the model scores with: tuned ones, or its frozen input."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.base import Recommender
-from ..models.contract import KeepsState, scorer
+from ..models.contract import KeepsState, Model, scorer
 
 
-def snapshot(model: nn.Module) -> dict[str, Tensor]:
+def snapshot(model: Model) -> dict[str, Tensor]:
     """A copy of the state that a better epoch must be able to bring back."""
     if isinstance(model, KeepsState):
         return model.snapshot()
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def restore(model: nn.Module, state: dict[str, Tensor]) -> None:
+def restore(model: Model, state: dict[str, Tensor]) -> None:
     """Bring a snapshot back."""
     if isinstance(model, KeepsState):
         model.restore(state)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..models.contract import PlansPhases
+from ..models.contract import Model, PlansPhases
 from .progress import Best
 
 Loss = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
@@ -67,7 +67,7 @@ class Phase:
 class SinglePhase(Phase):
     """The one phase of a plain model: all its parameters, MMRec's optimizer settings."""
 
-    def __init__(self, model: nn.Module, loader: Any, config: Any, name: str = "train") -> None:
+    def __init__(self, model: Model, loader: Any, config: Any, name: str = "train") -> None:
         trains = config["req_training"] is not False
         super().__init__(
             name=name,
@@ -93,6 +93,6 @@ class SinglePhase(Phase):
         return self.model.calculate_loss(batch)
 
 
-def phases_of(model: nn.Module, loader: Any, config: Any) -> list[Phase]:
+def phases_of(model: Model, loader: Any, config: Any) -> list[Phase]:
     """The phases that the model plans, or the single one of a model that plans none."""
     return model.phases(loader) if isinstance(model, PlansPhases) else [SinglePhase(model, loader, config)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from ..data.splits import EvalSplit
@@ -18,6 +18,7 @@ from ..environment import peak_memory
 from ..errors import ConfigError, UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
+from ..models.contract import Model
 from ..processes import in_any, share_parameters
 from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
@@ -53,7 +54,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         config: Any,
         valid: EvalSplit,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,

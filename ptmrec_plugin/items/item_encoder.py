@@ -103,12 +103,12 @@ class ItemEncoder:
             nonlocal ahead
             if not (chunks := mine(first)):
                 return []
-            items, inputs = next(ahead, (None, None))
-            if items is None or items[0] != chunks[0][0]:  # at the start, or another process has gone on before
+            loaded = next(ahead, None)
+            if loaded is None or loaded[0][0] != chunks[0][0]:  # at the start, or another process has gone on before
                 encoder()  # loaded here, and handed to the workers
                 ahead = load_ahead(load, chunks, self.workers)
-                items, inputs = next(ahead)
-            return encode(inputs.to(self.config["device"]))
+                loaded = next(ahead)
+            return encode(loaded[1].to(self.config["device"]))
 
         def encode_round(items: np.ndarray) -> list[np.ndarray]:
             first = from_main(lambda: int(items[0]))

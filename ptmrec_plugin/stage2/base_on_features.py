@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS, Recommender
-from mmrec_host.models.contract import RebuildsFromFeatures
+from mmrec_host.models.contract import Model, RebuildsFromFeatures
 from mmrec_host.training.model_state import restore, snapshot
 
 from .feature_slots import FeatureSlots
@@ -55,7 +55,7 @@ class BaseOnFeatures(nn.Module):
         """Make the recommender, freshly initialised, on the frozen features."""
         name = self.config["base"]
         base = MODELS.get(name)(self.config.replaced(model=name, trainable_features=False), dataloader)
-        self.base: nn.Module = base.to(self.device)
+        self.base: Model = base.to(self.device)
         self.tables = dict(self.frozen)
         self.slots = FeatureSlots(self.base, self.frozen)
 

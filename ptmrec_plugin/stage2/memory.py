@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +76,9 @@ def need(live: LiveEncoder, modality: str) -> Need:
         ids = live.encoder.lengths(live.tokens).argsort(descending=True).numpy()
     recompute, tower.recompute = tower.recompute, False  # whose own hooks would hide what is kept
     try:
+        samples = (live.load_one(modality, ids[:n]).to(live.device) for n in SAMPLES)
         few, more = (
-            kept_bytes(lambda states=states: live.compute(modality, states), live.encoder.parameters())
-            for states in (live.load_one(modality, ids[:n]).to(live.device) for n in SAMPLES)
+            kept_bytes(partial(live.compute, modality, states), live.encoder.parameters()) for states in samples
         )
     finally:
         tower.recompute = recompute

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,9 @@ class Stage2(Phase):
         tables = {m: x.index_copy(0, batch.items, live[m]) if m in live else x for m, x in current.items()}
         with self.recommender.live(tables):
             loss = self.recommender.base.calculate_loss(batch.interactions)
-            parts = {"recommendation": sum(p.reshape(()) for p in loss) if isinstance(loss, tuple) else loss}
+            if isinstance(loss, tuple):
+                loss = reduce(torch.add, (part.reshape(()) for part in loss))
+            parts = {"recommendation": loss}
             if self.transfer is not None:
                 z = {m: tables[m][batch.items] for m in tables}
                 transfer = self.transfer.loss(batch, z)

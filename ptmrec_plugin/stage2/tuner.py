@@ -89,11 +89,11 @@ class Tuner:
         return self.live(items)
 
     def live(self, items: Tensor) -> dict[str, Tensor]:
-        """Differentiable features [n, d] of distinct items under φ, by modality; counts them and watches their
-        gradient.
-        """
-        ahead = self.loaded is not None and self.loaded[0] is items
-        loaded = self.loaded[1] if ahead else self._load(self._share_of(items))
+        """Differentiable features [n, d] of distinct items under φ, by modality; their gradient is watched."""
+        if self.loaded is not None and self.loaded[0] is items:
+            loaded = self.loaded[1]
+        else:
+            loaded = self._load(self._share_of(items))
         with self._own_random_states():
             shares = {m: self._share(m, loaded) for m in self.modalities}
         self.encoded += len(items) * len(shares)
