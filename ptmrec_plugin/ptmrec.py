@@ -18,6 +18,7 @@ from .stage2.columns import tuning_columns
 from .stage2.cost import estimate
 from .stage2.options import TuningOptions
 from .stage2.phase import Stage2
+from .stage2.teacher_runs import BASE, teacher_names, train_teachers
 
 
 @MODELS.register("PTMRec")
@@ -41,6 +42,7 @@ class PTMRec(Model):
         self.n_users, self.n_items = dataloader.n_users, dataloader.n_items
         self.recommender = BaseOnFeatures(config, dataloader)
         self.options = self._tuning_options() if self.mode.stage2 else None
+        self.teachers = teacher_names(config)
         self.stage2: Stage2 | None = None
         self.adapter_bytes: int | None = None
 
@@ -51,7 +53,7 @@ class PTMRec(Model):
         )
 
     def phases(self, loader: Any) -> list[Phase]:
-        """The stages of the key `mode`."""
+        """The stages of the key `mode`; teachers beside the base are trained here, before all else."""
         phases: list[Phase] = []
         if self.mode.stage1:
             # With the plain model's draws: mode=frozen is the base on frozen features, number for number.
@@ -59,7 +61,9 @@ class PTMRec(Model):
             stage1.candidate = not self.mode.from_scratch
             phases.append(stage1)
         if self.options is not None:
-            self.stage2 = Stage2(self.recommender, loader, self.config, self.options)
+            names = self.teachers if self.options.kt_weight else []
+            others = train_teachers(names, self.config)
+            self.stage2 = Stage2(self.recommender, loader, self.config, self.options, others, BASE in names)
             phases.append(self.stage2)
         return phases
 

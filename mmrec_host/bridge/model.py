@@ -137,6 +137,10 @@ class MMRecModel(Model):
         with self._world():
             return self.inner.full_sort_predict(interaction)
 
+    def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
+        """Scores [len(users), len(items)], taken from those of all items; with gradients where the model gives some."""
+        return self.full_sort_predict([users, users.new_empty(2, 0)])[:, items]
+
     def snapshot(self) -> dict[str, Tensor]:
         """Copies of the state dict and of what the model keeps in plain attributes."""
         return {k: v.detach().clone() for k, v in self.state_dict().items()} | self._plain.snapshot()

@@ -19,6 +19,15 @@ MISSING = 1e-4  # share of the scores' sum of squares that may be left out witho
 
 
 @torch.no_grad()
+def own_vectors(model: Model) -> tuple[Tensor, Tensor] | None:
+    """User vectors [n_users, d] and item vectors [n_items, d] of a model that scores by their products; else None."""
+    model = scorer(model)
+    if isinstance(model, HasVectors) and type(model).representations is not Recommender.representations:
+        return model.representations()
+    return None
+
+
+@torch.no_grad()
 def vectors_of(model: Model, name: str) -> tuple[Tensor, Tensor]:
     """User vectors [n_users, d] and item vectors [n_items, d] whose products are the model's scores.
 
@@ -27,9 +36,10 @@ def vectors_of(model: Model, name: str) -> tuple[Tensor, Tensor]:
     Args:
         name: of the model, for messages.
     """
+    own = own_vectors(model)
+    if own is not None:
+        return own
     model = scorer(model)
-    if isinstance(model, HasVectors) and type(model).representations is not Recommender.representations:
-        return model.representations()
     device = next(model.parameters()).device
 
     def score(users: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..kernels import products
@@ -40,6 +41,11 @@ class Recommender(Model):
     def representations(self) -> tuple[Tensor, Tensor]:
         """Final user vectors [n_users, d] and item vectors [n_items, d]."""
         raise NotImplementedError(f"{type(self).__name__} must define representations or score_users")
+
+    def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
+        """Scores [len(users), len(items)] of some users and items, with gradients."""
+        user_vectors, item_vectors = self.representations()
+        return F.embedding(users, user_vectors) @ F.embedding(items, item_vectors).T
 
     def prepare_evaluation(self) -> None:
         """Compute once what `score_users` needs for the whole evaluation that follows."""

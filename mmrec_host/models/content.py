@@ -49,6 +49,10 @@ class Content(Recommender):
             penalty = penalty + self.reg_weights[modality] * squared_loss(x)
         return bpr_loss(users, *sum(parts.values())) + penalty / len(users)
 
+    def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
+        """Scores [len(users), len(items)]; only these items are projected."""
+        return self.user_embedding(users) @ sum(self.project(items).values()).T
+
     def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor:
         """Scores [len(users), k] of the users' vectors with k projected feature rows z [k, d_m]."""
         return self.user_embedding(users) @ self.projections[modality](z).T

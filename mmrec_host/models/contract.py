@@ -106,6 +106,17 @@ class ScoresModalities(Protocol):
 
 
 @runtime_checkable
+class ScoresPairs(Protocol):
+    """Scores some users' and items' pairs, with gradients.
+
+    Without it: no teacher can teach the model its whole score.
+    """
+
+    def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
+        """The scores [len(users), len(items)] that it ranks with, differentiable in parameters and features."""
+
+
+@runtime_checkable
 class RebuildsFromFeatures(Protocol):
     """Derives something from the features when it is constructed, such as an item graph.
 

@@ -56,6 +56,10 @@ class VBPR(Recommender):
         batch = self.user_embedding(interaction[0]), *F.embedding(positions, self.item_vectors(items))
         return bpr_loss(*batch) + self.reg_weight * norm_loss(*batch)
 
+    def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
+        """Scores [len(users), len(items)]; only these items are projected."""
+        return self.user_embedding(users) @ self.item_vectors(items).T
+
     def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor:
         """Scores [len(users), k] of the content half of the users' vectors with k feature rows z [k, d_m]."""
         taste = self.user_embedding(users)[:, self.embedding_size :]

@@ -24,6 +24,7 @@ class TuningOptions:
         most_items: items that one batch can have.
         kt_weight: λ; 0 where the mode has no transfer.
         kt_temperature: in units of the scores' mean row standard deviation.
+        kt_student: score or modality.
         kt_users: rows a batch, at most.
         rebuild_graph: item graphs follow the tuned features at each evaluation.
         reuse_activations, encode_chunk, gradient_checkpointing, half, workers: how live features are computed.
@@ -46,6 +47,7 @@ class TuningOptions:
     most_items: int
     kt_weight: float
     kt_temperature: float
+    kt_student: str
     kt_users: int
     rebuild_graph: bool
     reuse_activations: bool
@@ -87,6 +89,7 @@ class TuningOptions:
             most_items=int(config["pool_size"] if pooled else 2 * config["train_batch_size"]),
             kt_weight=config["kt_weight"] if transfer else 0.0,
             kt_temperature=config["kt_temperature"],
+            kt_student=config["kt_student"],
             kt_users=int(config["kt_users"]),
             rebuild_graph=config["rebuild_graph"],
             reuse_activations=config["reuse_activations"],

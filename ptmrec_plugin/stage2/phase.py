@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from ..items.item_encoder import ItemEncoder
 from .base_on_features import FEATURES, BaseOnFeatures, section
 from .options import TuningOptions
 from .pools import PoolBatch, make_batches
-from .transfer import KnowledgeTransfer, RidgeStudent, Teacher
+from .teachers import Ensemble, Teacher, Trained, VectorTeacher, good_enough
+from .transfer import KnowledgeTransfer, ModalityStudent, RidgeScores, ScoreStudent, Student
 from .tuner import Tuner
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class Stage2(Phase):
         loader: the training loader.
         config: what the encoder and its variant are built from.
         options: everything else.
+        teachers: trained recommenders that teach beside the base, or in its place.
+        base_teaches: whether the base, as stage 1 leaves it, is a teacher.
 
     Attributes:
         tuner: the encoder with its PEFT parameters φ, from `begin` on; None where nothing is tuned.
@@ -47,7 +50,15 @@ class Stage2(Phase):
         frozen_score: stage 1's best, by `valid_metric`; None without a stage 1.
     """
 
-    def __init__(self, recommender: BaseOnFeatures, loader: Any, config: Any, options: TuningOptions) -> None:
+    def __init__(
+        self,
+        recommender: BaseOnFeatures,
+        loader: Any,
+        config: Any,
+        options: TuningOptions,
+        teachers: Sequence[Trained] = (),
+        base_teaches: bool = True,
+    ) -> None:
         self.pools = make_batches(loader, options.batching, options.pool_size, options.kt_users)
         super().__init__(
             name="joint" if options.from_scratch else "stage2",
@@ -59,6 +70,7 @@ class Stage2(Phase):
             learner=options.learner,
         )
         self.recommender, self.loader, self.config, self.options = recommender, loader, config, options
+        self.teachers, self.base_teaches = list(teachers), base_teaches
         self.tuner: Tuner | None = None
         self.transfer: KnowledgeTransfer | None = None
         self.frozen_score: float | None = None
@@ -74,44 +86,67 @@ class Stage2(Phase):
         if best is not None:
             self.recommender.restore(best.state)
             self.frozen_score = best.score
-        if self.options.kt_weight:
-            self.transfer = self._calibrated_transfer(best)
+            if self.options.kt_weight:
+                self.transfer = self._calibrated_transfer(best)
         if self.options.from_scratch and best is not None:
             # The temperatures are those of the trained scores; the student is the fresh base.
             init_seed(seed)
             self.recommender.build(self.loader)
-            if self.transfer is not None and self._ridge_student() is None:
-                self.transfer.student = self.recommender.base
+            if self.transfer is not None and self._ridge() is None:
+                self.transfer.student = self._student()
         init_seed(seed)
         if self.options.peft:
             self.tuner = self._make_tuner()
         init_seed(seed)
 
-    def _calibrated_transfer(self, best: Best | None) -> KnowledgeTransfer:
-        base, tables = self.recommender.base, self.recommender.tables
-        if best is not None:
-            self._warn_of_chance(best)
-        base.eval()
-        teacher = Teacher(*vectors_of(base, self.options.base))
-        student: Any = base
-        if not all(scores_modality(base, modality, table) for modality, table in tables.items()):
-            student = RidgeStudent(
-                teacher, tables, torch.from_numpy(self.loader.sampler.pool).to(self.options.device)
-            )
-            log.info("%s has no scores of one modality alone: a ridge regression stands in", self.options.base)
-        transfer = KnowledgeTransfer(teacher, student, self.options.kt_temperature)
-        transfer.calibrate(itertools.islice(self.pools.epoch(0, self.name), CALIBRATION_BATCHES), tables)
+    def _calibrated_transfer(self, best: Best) -> KnowledgeTransfer:
+        """The transfer from the teachers to the base as stage 1 left it."""
+        self._warn_of_chance(best)
+        self.recommender.base.eval()
+        transfer = KnowledgeTransfer(self._teacher(best.score), self._student(), self.options.kt_temperature)
+        batches = itertools.islice(self.pools.epoch(0, self.name), CALIBRATION_BATCHES)
+        transfer.calibrate(batches, self.recommender.tables)
         return transfer
+
+    def _teacher(self, base_score: float) -> Teacher:
+        """The base as stage 1 left it and the other teachers, those that know something."""
+        name = self.options.base
+        trained = [*self.teachers]
+        if self.base_teaches:
+            own = VectorTeacher(*vectors_of(self.recommender.base, name))
+            trained.insert(0, Trained(name, own, base_score))
+        kept = good_enough(trained)
+        if all(each.score <= base_score for each in kept):
+            log.info(
+                "no teacher is better than %s itself on validation (%.4f); teachers: %s",
+                name, base_score, ", ".join(f"{each.name} {each.score:.4f}" for each in kept),
+            )  # fmt: skip
+        if len(kept) == 1:
+            return kept[0].teacher
+        return Ensemble([each.teacher for each in kept], self.loader.n_users, self.loader.n_items, self.options.device)
+
+    def _student(self) -> Student:
+        """What learns from the teachers, by the key `kt_student`."""
+        base, tables = self.recommender.base, self.recommender.tables
+        if self.options.kt_student == "score":
+            return ScoreStudent(base, self.options.base)
+        if all(scores_modality(base, modality, table) for modality, table in tables.items()):
+            return ModalityStudent(base)
+        log.info("%s has no scores of one modality alone: a ridge regression stands in", self.options.base)
+        vectors = VectorTeacher(*vectors_of(base, self.options.base))
+        trained_items = torch.from_numpy(self.loader.sampler.pool).to(self.options.device)
+        return ModalityStudent(RidgeScores(vectors, tables, trained_items))
 
     def _make_tuner(self) -> Tuner:
         folder = Path(self.config["data_path"]) / self.config["dataset"]
         items = ItemEncoder(self.config, folder, self.loader.n_items)
         return Tuner(self.options, items, list(self.recommender.tables), self.epochs * self.n_batches)
 
-    def _ridge_student(self) -> RidgeStudent | None:
-        """The student that stands in for a base without scores of one modality."""
+    def _ridge(self) -> RidgeScores | None:
+        """What stands in for a base without scores of one modality, and is trained along."""
         student = self.transfer.student if self.transfer is not None else None
-        return student if isinstance(student, RidgeStudent) else None
+        scores = student.scores_of if isinstance(student, ModalityStudent) else None
+        return scores if isinstance(scores, RidgeScores) else None
 
     def _warn_of_chance(self, best: Best) -> None:
         """A teacher that ranks no better than chance pins the student to noise."""
@@ -134,8 +169,8 @@ class Stage2(Phase):
         if self.tuner is not None:
             phi = list(self.tuner.handle.named_parameters().values())
             groups.append({"name": "peft", "params": phi, "lr": options.peft_rate})
-        if (student := self._ridge_student()) is not None:
-            groups.append({"name": "student", "params": list(student.parameters()), "lr": options.student_rate})
+        if (ridge := self._ridge()) is not None:
+            groups.append({"name": "student", "params": list(ridge.parameters()), "lr": options.student_rate})
         return groups
 
     def batches(self, epoch: int) -> Iterable[PoolBatch]:
@@ -144,7 +179,7 @@ class Stage2(Phase):
         return batches if self.tuner is None else self.tuner.ahead(batches, epoch)
 
     def loss(self, batch: PoolBatch) -> dict[str, Tensor]:
-        """L = L_R(ψ, φ) + λ Σ_m KT_m on one pool, its items' features live."""
+        """L = L_R(ψ, φ) + λ KT on one pool, its items' features live."""
         live = self.tuner.features_for_step(batch.items) if self.tuner is not None else {}
         current = self.recommender.tables
         tables = {m: x.index_copy(0, batch.items, live[m]) if m in live else x for m, x in current.items()}
@@ -154,9 +189,8 @@ class Stage2(Phase):
                 loss = reduce(torch.add, (part.reshape(()) for part in loss))
             parts = {"recommendation": loss}
             if self.transfer is not None:
-                z = {m: tables[m][batch.items] for m in tables}
-                transfer = self.transfer.loss(batch, z)
-                parts |= {f"transfer_{m}": self.options.kt_weight * value for m, value in transfer.items()}
+                transfer = self.transfer.loss(batch, tables)
+                parts |= {f"transfer_{name}": self.options.kt_weight * value for name, value in transfer.items()}
         extra = self.tuner.handle.extra_loss() if self.tuner is not None else None
         if extra is None:
             return parts
@@ -180,8 +214,8 @@ class Stage2(Phase):
     def snapshot(self) -> dict[str, Tensor]:
         """Copies of φ and of the features that belong to it, and of a ridge student's weights."""
         state: dict[str, Tensor] = {}
-        if (student := self._ridge_student()) is not None:
-            state |= {f"{STUDENT}{name}": tensor.detach().clone() for name, tensor in student.state_dict().items()}
+        if (ridge := self._ridge()) is not None:
+            state |= {f"{STUDENT}{name}": tensor.detach().clone() for name, tensor in ridge.state_dict().items()}
         if self.tuner is not None:
             state |= {f"{PEFT}{name}": tensor for name, tensor in self.tuner.handle.state().items()}
             state |= {f"{FEATURES}{m}": self.recommender.tables[m].clone() for m in self.tuner.modalities}
@@ -193,5 +227,5 @@ class Stage2(Phase):
         if self.tuner is not None:
             self.tuner.handle.load_state(section(state, PEFT) or self.tuner.first_state)
             self.tuner.changed = False
-        if (student := self._ridge_student()) is not None and (weights := section(state, STUDENT)):
-            student.load_state_dict(weights)
+        if (ridge := self._ridge()) is not None and (weights := section(state, STUDENT)):
+            ridge.load_state_dict(weights)
