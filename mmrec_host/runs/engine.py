@@ -85,7 +85,12 @@ def find_earlier(root: Path, config: Config) -> RunRecord | None:
     """With the key `resume`, the earlier run or search of the same settings and seed."""
     if not config["resume"]:
         return None
-    path = from_main(lambda: (found := same_run(root, config)) and found.path)
+
+    def path_of_same() -> Path | None:
+        found = same_run(root, config)
+        return None if found is None else found.path
+
+    path = from_main(path_of_same)
     return None if path is None else RunRecord.load(path)
 
 
