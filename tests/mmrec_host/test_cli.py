@@ -74,10 +74,13 @@ def test_dry_run_trains_nothing_and_says_what_it_would_cost(words, capsys, tmp_p
 
 def test_search_ranks_combinations_by_validation(words, capsys):
     assert main(["-q", "-m", "BPR", "-d", "toy", "--search", *words, "learning_rate=0.01"]) == 0
-    _, *rows, winner = capsys.readouterr().out.splitlines()
-    scores = [float(row.split()[0]) for row in rows]
+    out = capsys.readouterr().out
+    rows = re.findall(r"^(reg_weight=\S+) +(0\.\d{4}) +train +\d+ +\S+ s$", out, re.M)
+    scores = [float(score) for _, score in rows]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
-    assert rows[0].split()[1] in winner.split() and "learning_rate=0.01" in winner.split()
+    winner = out.partition("-m BPR -d toy")[2].split()
+    assert rows[0][0] in winner and "learning_rate=0.01" in winner
+    assert max(map(len, out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ...errors import ConfigError
 from ...models.base import MODELS
 from ...ranks import is_main, n_processes
 from ...reporting.render import render
+from ...reporting.searches import search_table
 from ...reporting.tables import results_table
 from ...runs.engine import run
 from ...runs.search import grid_search
@@ -90,9 +91,9 @@ class RunCommand:
             return 0
         if args.search:
             for config in configs:
-                table = grid_search(config)
+                ranked = grid_search(config)
                 if is_main():
-                    print(table)
+                    print(render(search_table(config, ranked)))
             return 0
         return train_all(configs, args.seeds, args.cost)
 
