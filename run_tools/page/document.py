@@ -39,9 +39,10 @@ def write_page(shown: Gathered) -> str:
     sections = [write_summary(shown), write_users(shown, cards), write_neighbours(shown, cards), *write_groups(shown)]
     body = Markup("\n".join(sections))
     thumbnails: dict[int, Thumbnail] | None = {}
-    if cards.pictured:
+    raw = shown.content.raw
+    if raw is not None and cards.pictured:
         budget = LARGEST - len(body.encode()) - FRAME - SYMBOL * len(cards.pictured)
-        thumbnails = make_thumbnails(shown.content.raw, cards.pictured, budget)
+        thumbnails = make_thumbnails(raw, cards.pictured, budget)
     page = _fill(_title(shown), body, Cards.symbols(thumbnails or {}))
     if thumbnails is None or len(page.encode()) > LARGEST:
         raise DataError(

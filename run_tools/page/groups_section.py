@@ -77,16 +77,16 @@ def _judged(group: Group) -> bool:
 
 def _table(title: str, groups: list[Group]) -> Markup:
     pair = groups[0].difference is not None
-    rows = []
+    rows: list[list[str | Markup]] = []
     for group in groups:
-        if pair:
+        if group.difference is None or group.verdict is None:
+            values = [with_margin(group.shares[0], _judged(group))]
+        else:
             values = [
                 signed(group.difference, _judged(group)),
                 VERDICTS[group.verdict],
                 *(f"{x.value:.4f}" for x in group.shares),
             ]
-        else:
-            values = [with_margin(group.shares[0], _judged(group))]
         rows.append([group.name, *values, f"{group.n_pairs:,}", f"{group.n_items:,}", f"{group.n_users:,}"])
     head = ["Group", *(["B − A", "verdict", "A", "B"] if pair else ["found"]), "interactions", "items", "users"]
     return data_table(title, head, rows)
