@@ -10,10 +10,10 @@ from string import Template
 from mmrec_host.errors import DataError
 
 from .cards import Cards
-from .gather import Gathered
 from .groups_section import write_groups
 from .markup import Markup, tag
 from .neighbours_section import write_neighbours
+from .page_content import PageContent
 from .summary_section import write_summary
 from .thumbnails import Thumbnail, make_thumbnails
 from .users_section import write_users
@@ -29,7 +29,7 @@ LINKS = {
 }
 
 
-def write_page(shown: Gathered) -> str:
+def write_page(shown: PageContent) -> str:
     """The page; pictures get smaller where it would be larger than 8 MB.
 
     Raises:
@@ -68,7 +68,7 @@ def _fill(title: str, body: Markup, pictures: Markup) -> str:
     )
 
 
-def _title(shown: Gathered) -> str:
+def _title(shown: PageContent) -> str:
     models = [side.run.record.info["model"] for side in shown.sides]
     subject = " and ".join(dict.fromkeys(models))
     runs = "Two runs of " if len(models) == 2 and models[0] == models[1] else ""
