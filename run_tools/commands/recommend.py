@@ -16,8 +16,8 @@ from tqdm import tqdm
 from mmrec_host.cli.run_argument import add_run_arguments, open_named_run
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
+from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
-from mmrec_host.reporting.tables import Cell, Column, Table
 from mmrec_host.runs.finished_run import FinishedRun
 
 from ..catalogue import Catalogue
@@ -134,4 +134,4 @@ def _table(caption: str, rows: list[dict[str, Any]], kind: str, notes: Iterable[
     present = [name for name in ("title", f"{kind}_id", kind) if any(name in row for row in rows)]
     columns = [Column(name.capitalize().replace("_", " "), "text") for name in present] + [Column("score", "metric")]
     cells = [[Cell(_short(str(row.get(name, "")))) for name in present] + [Cell(row["score"])] for row in rows]
-    return render(Table(caption, columns, cells, list(notes)), "text", bold=False)
+    return render(Table(caption, columns, cells, list(notes)))

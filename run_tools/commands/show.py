@@ -11,8 +11,8 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.files import require_place, write_whole
 
 from ..page.document import write_page
-from ..page.gather import gather
 from ..page.item_content import read_item_content
+from ..page.page_content import collect
 from ..page.sides import open_sides
 
 EXAMPLES = """examples:
@@ -58,7 +58,7 @@ class ShowCommand:
         load_plugins(args)
         sides = open_sides(folders, **machine_keys(args))
         content = read_item_content(sides[0].run, args.category_field)
-        shown = gather(sides, content, args.users, args.items, args.seed)
+        shown = collect(sides, content, args.users, args.items, args.seed)
         page = write_page(shown).encode()
         write_whole(args.output, lambda file: file.write(page))
         print(f"written: {args.output} ({len(page) / 1e6:.1f} MB). Open it in a browser; it needs no network.")

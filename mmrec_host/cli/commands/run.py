@@ -13,6 +13,7 @@ from ...errors import ConfigError
 from ...models.base import MODELS
 from ...ranks import is_main, n_processes
 from ...reporting.render import render
+from ...reporting.searches import search_table
 from ...reporting.tables import results_table
 from ...runs.engine import run
 from ...runs.search import grid_search
@@ -57,6 +58,7 @@ class RunCommand:
             action="store_true",
             help="try the grid under `search` in each model's YAML, by the validation split alone",
         )
+        parser.add_argument("--cost", action="store_true", help="a second table: parameters, time, memory, tuning")
         parser.add_argument(
             "--resume",
             action="store_true",
@@ -89,11 +91,11 @@ class RunCommand:
             return 0
         if args.search:
             for config in configs:
-                table = grid_search(config)
+                ranked = grid_search(config)
                 if is_main():
-                    print(table)
+                    print(render(search_table(config, ranked)))
             return 0
-        return train_all(configs, args.seeds)
+        return train_all(configs, args.seeds, args.cost)
 
 
 def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
@@ -143,8 +145,8 @@ def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[st
     return [{**changes, **dict(zip(lists, choice))} for choice in itertools.product(*lists.values())]
 
 
-def train_all(configs: list[Config], n_seeds: int) -> int:
-    """Run every model under every seed on the same split and features, then print their table."""
+def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:
+    """Run every model under every seed on the same split and features, then print their table, and what they cost."""
     records, failed = [], 0
     try:
         for config in configs:
@@ -158,5 +160,5 @@ def train_all(configs: list[Config], n_seeds: int) -> int:
                     failed += 1
     finally:  # what has been measured is shown, whatever ended the rest
         for table in results_table(records) if is_main() else []:
-            print(render(table, "text"))
+            print(render(table, costs=costs))
     return 2 if failed and not records else 1 if failed else 0
