@@ -18,6 +18,7 @@ from mmrec_host.runs.build import build
 from mmrec_host.training.trainer import Trainer
 from ptmrec_plugin.modes import MODES
 from ptmrec_plugin.peft.adalora import AdaLoraHandle
+from ptmrec_plugin.stage2.transfer import RidgeScores
 
 MODELS.get("PTMRec")
 QUICK = {"stage2_epochs": 2, "joint_epochs": 2, "pool_size": 16, "tuning_learning_rate": 0.01, "learning_rate": 0.01}
@@ -40,7 +41,7 @@ def test_every_mode_runs_and_logs_what_it_does(toy_keys, mode):
     second = {"frozen": [], "joint": ["joint"], "joint_kt": ["joint"]}.get(mode, ["stage2"])
     assert phases == ([] if mode == "joint" else ["stage1"]) + second
     last = lines[-1]
-    assert ("transfer_t" in last["loss"]) == MODES[mode].transfer
+    assert ("transfer_score" in last["loss"]) == MODES[mode].transfer
     assert last["peak_memory_mb"] > 0 and last["seconds"]["train"] > 0
     if MODES[mode].peft:
         assert last["gradient_norm_v"] > 0 and last["gradient_norm_t"] > 0
@@ -152,7 +153,7 @@ def test_joint_kt_teaches_the_fresh_recommender(toy_keys):
     trainer._run(first, None)
     second.begin(trainer.progress.best)
     fresh = model.scorer()
-    assert fresh is not taught and second.transfer.student is fresh
+    assert fresh is not taught and second.transfer.student.base is fresh
     assert not torch.equal(fresh.user_embedding.weight, taught.user_embedding.weight)
 
 
@@ -187,8 +188,8 @@ def test_a_loss_that_no_feature_enters_is_said(toy_keys, caplog):
 
 
 def test_freedom_without_modal_losses_is_taught_through_a_ridge_regression(toy_keys):
-    stage2, _ = begun({**toy_keys, **QUICK, "base": "FREEDOM", "reg_weight": 0.0})
-    assert type(stage2.transfer.student).__name__ == "RidgeStudent"
+    stage2, _ = begun({**toy_keys, **QUICK, "base": "FREEDOM", "reg_weight": 0.0, "kt_student": "modality"})
+    assert isinstance(stage2.transfer.student.scores_of, RidgeScores)
 
 
 def test_one_seed_gives_one_result(toy_keys):

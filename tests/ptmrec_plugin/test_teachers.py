@@ -1,0 +1,88 @@
+"""Teachers beside the base: trained in runs of their own, found again, and refused before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmrec_host.config import load_config
+from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.build import build
+from ptmrec_plugin.stage2.teacher_runs import teacher_config, teacher_names
+
+QUICK = {"stage2_epochs": 2, "pool_size": 16, "learning_rate": 0.01, "mode": "frozen_kt", "kt_teacher": ["base", "BPR"]}
+
+
+def runs_of(keys: dict) -> dict[str, list[dict]]:
+    """What run.json says of each run of a model, oldest first."""
+    found: dict[str, list[dict]] = {}
+    records = [json.loads(file.read_text()) for file in Path(keys["run_path"]).glob("*/*/run.json")]
+    for info in sorted(records, key=lambda info: info["started"]):
+        found.setdefault(info["model"], []).append(info)
+    return found
+
+
+def test_a_teacher_is_a_run_of_its_own_and_is_not_trained_twice(toy_keys):
+    first = quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
+    (teacher,) = runs_of(toy_keys)["BPR"]
+    assert teacher["status"] == "finished" and teacher["seed"] == first.record.info["seed"]
+    again = quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
+    assert len(runs_of(toy_keys)["BPR"]) == 1 and len(runs_of(toy_keys)["PTMRec"]) == 2
+    assert again.test == first.test  # a teacher that was found teaches as one that was trained
+    quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "seed": 5})
+    assert [each["seed"] for each in runs_of(toy_keys)["BPR"]] == [first.record.info["seed"], 5]
+
+
+def test_stage_one_is_that_of_a_run_without_teachers(toy_keys):
+    """Their training leaves the random states alone: FREEDOM draws its edges from the global one."""
+    keys = {**toy_keys, **QUICK, "base": "FREEDOM"}
+    lines = []
+    for teachers in (["base"], ["base", "BPR"]):
+        result = quick_start("PTMRec", "toy", {**keys, "kt_teacher": teachers})
+        logged = (result.record.path / "epochs.jsonl").read_text().splitlines()
+        lines.append([line["loss"] for line in map(json.loads, logged) if line["phase"] == "stage1"])
+    assert lines[0] == lines[1] and lines[0]
+
+
+def test_a_teacher_has_the_words_that_every_model_knows_and_none_of_the_base(toy_keys):
+    keys = {**toy_keys, **QUICK, "reg_weight": 0.5, "seed": 7}
+    config = build(load_config("PTMRec", "toy", overrides=keys))[2].config
+    teacher = teacher_config("FREEDOM", config)
+    assert (teacher["epochs"], teacher["learning_rate"], teacher["seed"]) == (3, 0.01, 7)
+    assert teacher["reg_weight"] == load_config("FREEDOM", "toy", overrides=toy_keys)["reg_weight"] != 0.5
+
+
+def test_the_base_s_own_name_is_the_base(toy_keys):
+    config = load_config("PTMRec", "toy", overrides={**toy_keys, "kt_teacher": ["VBPR", "base", "BPR", "VBPR"]})
+    assert teacher_names(config) == ["base", "BPR"]
+    assert teacher_names(config.replaced(kt_teacher="BPR")) == ["BPR"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"kt_teacher": ["base", "PTMRec"]}, "cannot teach itself"),
+        ({"kt_teacher": ["FREEDON"]}, "did you mean 'FREEDOM'"),
+        ({"kt_teacher": []}, r"list of recommenders, such as \[base, FREEDOM\]"),
+        ({"kt_teacher": 3}, "list of recommenders"),
+        ({"kt_student": "half"}, "score, modality"),
+    ],
+)
+def test_what_cannot_teach_is_said_before_anything_is_trained(toy_keys, keys, message):
+    with pytest.raises(ConfigError, match=message):
+        quick_start("PTMRec", "toy", {**toy_keys, **QUICK, **keys})
+    assert "BPR" not in runs_of(toy_keys)
+
+
+def test_a_teacher_of_another_split_is_refused_before_stage_one(toy_keys, raw_data):
+    quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
+    file = raw_data / "toy" / "toy.inter"
+    rows = file.read_text().splitlines()
+    file.write_text("\n".join([rows[0], *rows[2:]]) + "\n")
+    with pytest.raises(DataError, match="begun on other data"):
+        quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
+    last = runs_of(toy_keys)["PTMRec"][-1]
+    assert last["status"] == "failed"
