@@ -17,6 +17,10 @@ BASE = "base"
 """The name of PTMRec's own base among the teachers."""
 
 
+OF_ONE_MODEL = {"use_neg_sampling", "is_multimodal_model", "req_training", "end2end"}
+"""Keys of overall.yaml that say what kind of model one is, and so are none of another's."""
+
+
 def teacher_names(config: Any) -> list[str]:
     """The teachers that the key `kt_teacher` names, each once; `base` and the base's own name are the same one.
 
@@ -40,7 +44,7 @@ def teacher_config(name: str, config: Config) -> Config:
 
     A run of these settings that has finished is not run again, an interrupted one goes on.
     """
-    common = known_keys("", config["dataset"], {})
+    common = known_keys("", config["dataset"], {}) - OF_ONE_MODEL
     given = {key: value for key, value in config.overrides.items() if key in common}
     here = {key: config[key] for key in ("seed", "data_path", "run_path", "cache_path", "progress", "threads")}
     loaded = load_config(name, config["dataset"], overrides=given)
