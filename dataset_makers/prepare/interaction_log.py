@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,13 @@ class InteractionLog:
         items, item_ids = _by_appearance(self.items[rows], self.item_ids)
         times = None if self.times is None else self.times[rows]
         return InteractionLog(users, items, self.ratings[rows], times, user_ids, item_ids)
+
+    def labelled(self, labels: np.ndarray) -> Iterator[tuple[int, int, float, int, int]]:
+        """Rows (user, item, rating, time, label) by user, a user's in their order here; time 0 where there is none."""
+        times = np.zeros(len(self)) if self.times is None else self.times
+        order = np.argsort(self.users, kind="stable")
+        columns = (self.users, self.items, self.ratings, times.astype(np.int64), labels)
+        return zip(*(column[order].tolist() for column in columns))
 
 
 class LogBuilder:

@@ -18,19 +18,18 @@ from mmrec_host.data.id_maps import ITEM_MAP, USER_MAP, id_map, read_id_map
 from mmrec_host.data.interactions import read_interactions
 from mmrec_host.errors import DataError
 
-from .dataset_files import intact, inter_file, read_report, write_files, write_report
+from ..mmrec_layout import ITEMS, inter_file, items_jsonl
+from .dataset_files import intact, read_report, write_files, write_report
 from .download import stamped
 from .faults import Faults
 from .images.fetch import Manners, gather_urls
 from .images.files import gather_files
 from .images.gathering import OK
 from .interaction_log import InteractionLog, k_core, without_repeats
-from .items import Item, items_jsonl
+from .items import Item, item_rows
 from .split_rules import split
 
 log = logging.getLogger(__name__)
-
-ITEMS = "items.jsonl"
 
 
 class Source(Protocol):
@@ -142,7 +141,7 @@ def _make(
         item_ids = kept.item_ids
         counts = _counts(len(kept.user_ids), len(item_ids), labels)
         files = {
-            f"{name}.inter": inter_file(kept, labels),
+            f"{name}.inter": inter_file(kept.labelled(labels)),
             USER_MAP: id_map(kept.user_ids, source.raw_names[0], "userID"),
             ITEM_MAP: id_map(item_ids, source.raw_names[1], "itemID"),
         }
@@ -155,7 +154,7 @@ def _make(
             faults.add("item that the items do not describe", item)
         elif not row.text:
             faults.add("item without a text", item)
-    files[ITEMS] = items_jsonl(item_ids, items)
+    files[ITEMS] = items_jsonl(item_rows(item_ids, items))
     report = {
         **made_of,
         "columns": getattr(source, "columns", {}),
