@@ -9,11 +9,13 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 from tqdm import tqdm
 
 from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.progress_bar import progress_bar
 
 from .disk import require_space
 from .tables.text_lines import GZIP_MAGIC
@@ -119,18 +121,11 @@ async def _attempt(session: aiohttp.ClientSession, source: str, part: Path, prog
         with part.open("ab" if start else "wb") as file:
             total = None if rest is None else start + rest
             label = part.name.removesuffix(".part")
-            with tqdm(
-                total=total,
-                initial=start,
-                desc=label,
-                unit="B",
-                unit_scale=True,
-                disable=None if progress else True,
-            ) as bar:
+            with progress_bar(label, "B", total, shown=progress, initial=start) as bar:
                 await _receive(response, file, start, bar)
 
 
-async def _receive(response: aiohttp.ClientResponse, file, done: int, bar: tqdm) -> None:
+async def _receive(response: aiohttp.ClientResponse, file: BinaryIO, done: int, bar: tqdm) -> None:
     least, within = SLOWEST
     window, received, looked = time.monotonic(), 0, done
     async for chunk in response.content.iter_chunked(1 << 16):

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from mmrec_host.cli.run_argument import add_run_arguments, open_named_run
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
+from mmrec_host.progress_bar import progress_bar
 from mmrec_host.reporting.render import render
 from mmrec_host.reporting.tables import Cell, Column, Table
 from mmrec_host.runs.finished_run import FinishedRun
@@ -84,7 +84,7 @@ def _answers(args: argparse.Namespace, run: FinishedRun, names: Catalogue) -> It
         shown = run.config["progress"] and (args.output is not None or not sys.stdout.isatty())
         users = everyone(run)
         answers = lines(run, names, users, args.k, args.include_taken)
-        return tqdm(answers, total=len(users), desc="recommend", unit="user", disable=None if shown else True)
+        return progress_bar("recommend", "user", len(users), shown=shown, over=answers)
     if args.user:
         users = np.array([names.users.index(user) for user in args.user], np.int64)
         return lines(run, names, users, args.k, args.include_taken)

@@ -7,9 +7,8 @@ from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
-from tqdm import tqdm
-
 from feature_cache import BrokenImageError, ImageStore, Outcome, check_image
+from mmrec_host.progress_bar import progress_bar
 
 from ..disk import require_space
 
@@ -54,7 +53,7 @@ class Gathering:
         self._batch: dict[str, tuple[Outcome, bytes]] = {}
         self._nbytes = 0
         self._kinds: Counter[str] = Counter()
-        self._bar = tqdm(total=total, desc="images", unit="img", disable=None if progress else True)
+        self._bar = progress_bar("images", "img", total, shown=progress)
 
     def __enter__(self) -> Gathering:
         return self
