@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,13 +59,13 @@ class ContentReport:
         return cls(**values)
 
     def write(self, path: Path) -> None:
-        """Write it to `path`, atomically; not when it is there already, so that a read-only cache can be used."""
-        text = self.to_json()
-        if path.is_file() and path.read_text("utf-8") == text:
-            return
-        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, path)
+        """Write the report to `path`, unless it is there already, so that a read-only cache can be used.
+
+        The environment holds the report too; a file that an interruption cut short is written again at the next import.
+        """
+        data = self.to_json().encode()
+        if not path.is_file() or path.read_bytes() != data:
+            path.write_bytes(data)
 
 
 def make_report(

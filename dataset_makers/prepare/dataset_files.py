@@ -26,8 +26,8 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write the report."""
-    write_whole(folder / REPORT, lambda file: file.write(json.dumps(report, indent=1, ensure_ascii=False).encode()))
+    """Put the report of a preparation into `folder`, in place of an earlier one."""
+    write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False).encode())
 
 
 def intact(folder: Path, report: Mapping[str, Any]) -> bool:
@@ -71,7 +71,7 @@ def write_files(folder: Path, files: Mapping[str, bytes], report: dict[str, Any]
         if name.endswith(".inter"):
             (folder / name).unlink(missing_ok=True)
     for name in changed:
-        write_whole(folder / name, lambda file, data=files[name]: file.write(data))
+        write_whole(folder / name, files[name])
     report.update(older={}, complete=True)
     write_report(folder, report)
 

@@ -60,6 +60,6 @@ class ShowCommand:
         content = read_item_content(sides[0].run, args.category_field)
         shown = gather(sides, content, args.users, args.items, args.seed)
         page = write_page(shown).encode()
-        write_whole(args.output, lambda file: file.write(page))
+        write_whole(args.output, page)
         print(f"written: {args.output} ({len(page) / 1e6:.1f} MB). Open it in a browser; it needs no network.")
         return 0
