@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any, Protocol
-
-from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
 
 from ..errors import ConfigError
 from ..ranks import is_main, leave, n_processes, rank
@@ -59,8 +55,11 @@ def build_parser(prog: str, names: Sequence[str]) -> argparse.ArgumentParser:
 
 def start_logging(args: argparse.Namespace) -> None:
     """Log to stderr, above progress bars; our own packages at the level that -v or -q asks for."""
-    handler = TqdmLoggingHandler()
-    handler.stream = sys.stderr
+    import logging
+
+    from .log_handler import TqdmHandler
+
+    handler = TqdmHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
@@ -77,6 +76,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
     except Exception:
         if n_processes() == 1:
             raise
+        import traceback
+
         traceback.print_exc()
         code = 1
     leave(code)
