@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from feature_cache.image_store import FOLDER as IMAGES
-from mmrec_host.config import load_config, parse_overrides
 from mmrec_host.errors import ConfigError
 
-from .amazon import AmazonSource
-from .dataset_files import REPORT
-from .own_data import OwnSource
-from .preparation import Selection, Source, prepare
-from .split_rules import SPLIT_RULES
+if TYPE_CHECKING:
+    from .preparation import Source
 
 EXAMPLES = """examples:
   ptmrec prepare baby                                  Amazon Baby of 2014: download, 5-core, MMRec's split rule, images
@@ -45,6 +39,7 @@ COLUMNS = {
     "image": "address or file name of the image, in the items",
     "category": "categories, in the items: a list, or a text divided by |",
 }
+RULES = ("last", "mmrec")  # those of split_rules
 DEFAULTS = {"k_core": 5, "split_rule": "mmrec", "seed": 999}
 IGNORED_WITH_SPLIT = ("interactions", "user", "item", "rating", "time", "min_rating", *DEFAULTS)
 
@@ -74,7 +69,7 @@ class PrepareCommand:
         own.add_argument("--min-rating", type=float, metavar="R", help="leave out interactions rated less")
         kept = parser.add_argument_group("what is kept, and the split")
         kept.add_argument("--k-core", type=int, metavar="K", help="fewest interactions of a user and an item")
-        kept.add_argument("--split-rule", choices=sorted(SPLIT_RULES), help="random by user, or leave the last out")
+        kept.add_argument("--split-rule", choices=RULES, help="random by user, or leave the last out")
         kept.add_argument("--seed", type=int, help="of the random split")
         kept.add_argument("--split", type=Path, metavar="FILE", help="take this .inter, with its id maps beside it")
         parser.add_argument("--no-images", action="store_true", help="gather no images now")
@@ -87,6 +82,13 @@ class PrepareCommand:
             raise ConfigError(f"--k-core {args.k_core} --seed {args.seed}: must be 1 or more, and 0 or more.")
         if not args.name or "=" in args.name or Path(args.name).name != args.name or args.name.startswith("."):
             raise ConfigError(f"{args.name!r} is no name for a dataset: its folder is called so.")
+        from mmrec_host.config import load_config, parse_overrides
+
+        from .amazon import AmazonSource
+        from .own_data import OwnSource
+        from .preparation import Selection, prepare
+        from .report import describe
+
         config = load_config("prepare", args.name, overrides=parse_overrides(args.overrides, ())[None])
         folder = Path(config["data_path"]) / args.name
         if config["dataset_maker"] not in (None, "prepare"):
@@ -142,33 +144,5 @@ def _refuse(flags: list[str], reason: str) -> None:
         raise ConfigError(f"{', '.join(flags)}: {reason}")
 
 
-def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
-    """The report as text: what is there, what was wrong with the source, and what to run next."""
-    lines = [f"{folder}: " + ", ".join(f"{n:,} {name}" for name, n in report["counts"].items())]
-    if report["rows read"] is not None:
-        lines.append(f"  of {report['rows read']:,} rows read")
-    for table, columns in report["columns"].items():
-        shown = ("+".join(column) if isinstance(column, list) else column for column in columns.values())
-        lines.append(
-            f"  columns of {table}: " + ", ".join(f"{key}={name}" for key, name in zip(columns, shown) if name)
-        )
-    lines += _faults(report["faults"])
-    images = report.get("images")
-    if images is not None:
-        lines.append(f"images: {images['ok']:,} stored")
-        lines += _faults(images["missing"])
-        if "failed" in images["missing"]:
-            lines.append("  The same command tries the failed ones again.")
-    files = [*report["files"], *([IMAGES] if (folder / IMAGES).is_dir() else []), REPORT]
-    lines.append(f"files: {', '.join(files)}")
-    elsewhere = "" if data_path == "data" else f" {shlex.quote(f'data_path={data_path}')}"
-    lines.append(f"next: ptmrec -m PTMRec VBPR -d {shlex.quote(folder.name)}{elsewhere}")
-    return "\n".join(lines)
-
-
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
-
-
-def _faults(faults: dict[str, Any]) -> list[str]:
-    return [f"  {fault['count']:,} × {kind}, such as {'; '.join(fault['examples'])}" for kind, fault in faults.items()]

@@ -16,13 +16,14 @@ from tqdm import tqdm
 
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.progress_bar import progress_bar
+from mmrec_host.version import __version__
 
 from .disk import require_space
 from .tables.text_lines import GZIP_MAGIC
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = "ptmrec-prepare/0.1"
+USER_AGENT = f"ptmrec-prepare/{__version__}"
 ATTEMPTS = 5  # in a row without progress
 BACK_OFF = 2.0  # seconds before the second attempt, doubled with each
 LARGEST = 20 << 30  # bytes

@@ -10,10 +10,10 @@ import textwrap
 from typing import Any
 
 from ..errors import ConfigError
+from . import FORMATS
 from .marks import DAGGER
 from .tables import Cell, Column, Table
 
-FORMATS = ("text", "md", "tex", "csv")
 TITLES = {"model": "Model", "seeds": "Seeds", "trainable": "Trainable", "time": "Time"}
 
 
