@@ -61,12 +61,6 @@ def fetched(source: str, folder: Path, progress: bool) -> Path:
     return path
 
 
-def stamped(source: str) -> str:
-    """`source` itself if it is an address; a file with size and modification time, which tell its versions apart."""
-    path = Path(source).expanduser()
-    return f"{path.resolve()} ({path.stat().st_size}, {path.stat().st_mtime_ns})" if path.is_file() else source
-
-
 async def _download(source: str, path: Path, progress: bool) -> None:
     part = path.with_name(path.name + ".part")
     failures = 0

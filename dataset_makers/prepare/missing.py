@@ -16,10 +16,10 @@ IMAGES_A_SECOND = 20  # that a public server gives to a polite client, about
 
 @MAKERS.register("prepare")
 def require_prepared(folder: Path, config: Mapping[str, Any]) -> None:
-    """Nothing, if the dataset is there.
+    """Check that the dataset is there.
 
     Raises:
-        DataError: it is not; the message has the command and its estimated cost.
+        DataError: it is not; the message has the command that makes it, and the estimated cost.
     """
     name = folder.name
     if (folder / (config["inter_file_name"] or f"{name}.inter")).is_file():
@@ -37,7 +37,7 @@ def require_prepared(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def _cost_of_images(counts: list[int], downloads: float) -> str:
-    if not counts:  # any
+    if len(counts) != 3:  # nothing is known
         return ""
     images, minutes = counts[1] * TYPICAL_IMAGE / 1e6, counts[1] / IMAGES_A_SECOND / 60
     return (
