@@ -13,7 +13,9 @@ UNKNOWN_TEXT = "unknown item"
 
 @dataclass(frozen=True)
 class ContentReport:
-    """A grey image stands in where there is no usable one; the title, else "unknown item", where there is no text.
+    """What raw content was missing or odd.
+
+    A grey image stands in where there is no usable one; the title, else "unknown item", where there is no text.
 
     Attributes:
         n_items: items of the dataset.
@@ -52,7 +54,7 @@ class ContentReport:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ContentReport:
-        """The inverse of `to_json`."""
+        """The report that `to_json` made the text of."""
         values = json.loads(text)
         for name in ("broken_images", "ambiguous_images"):
             values[name] = {int(item): value for item, value in values[name].items()}

@@ -35,7 +35,7 @@ class ItemText(NamedTuple):
 
 @dataclass(frozen=True)
 class RawFolder:
-    """What stands in the folder.
+    """What a dataset folder holds of raw item images, and the state of its files.
 
     Attributes:
         images: the image file of each item that has one.

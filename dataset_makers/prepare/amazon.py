@@ -16,13 +16,13 @@ from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
 from .options import AmazonFiles
 from .tables.text_lines import read_lines
-from .tables.values import as_names, as_number, as_text
+from .tables.values import as_names, as_number, as_text, first_path
 
 ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
 
 
 class AmazonSource:
-    """A category of the data set.
+    """A category of Amazon's product data as the source of a dataset.
 
     Args:
         files: where it is, and how it is read.
@@ -115,6 +115,4 @@ def _parse(line: str) -> dict[str, Any]:
 
 def _field(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    if name == "categories" and isinstance(value, list) and value and isinstance(value[0], list):
-        value = value[0]
-    return as_text(value)
+    return as_text(first_path(value) if name == "categories" else value)

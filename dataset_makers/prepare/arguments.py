@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def given(args: argparse.Namespace, names: Iterable[str]) -> list[str]:
     """The flags of the named arguments whose values are not the defaults."""
     changed = [name for name in names if getattr(args, name) != DEFAULTS.get(name)]
     return ["--id" if name == "items_id" else f"--{name.replace('_', '-')}" for name in changed]
+
+
+def elsewhere(data_path: str) -> str:
+    """What a command must add where datasets do not lie in `data`; empty where they do."""
+    return "" if data_path == "data" else " " + shlex.quote(f"data_path={data_path}")
 
 
 def _names(text: str) -> list[str]:

@@ -15,7 +15,7 @@ from .faults import Faults
 
 @dataclass(frozen=True)
 class InteractionLog:
-    """Rows in the order of their source.
+    """Interactions of users with items, in the order of their source.
 
     Attributes:
         users, items: int64 [n_rows], positions in `user_ids` and `item_ids`.
@@ -50,7 +50,7 @@ class InteractionLog:
 
 
 class LogBuilder:
-    """Takes rows one at a time, in a few bytes each."""
+    """Makes an `InteractionLog` of rows that come one at a time, in a few bytes each."""
 
     def __init__(self) -> None:
         self._users, self._items = array("q"), array("q")
@@ -59,14 +59,14 @@ class LogBuilder:
         self._item_codes: dict[str, int] = {}
 
     def add(self, user: str, item: str, rating: float = 1.0, time: float = np.nan) -> None:
-        """Append a row."""
+        """Append one interaction of a user with an item, both by their raw ids."""
         self._users.append(self._user_codes.setdefault(user, len(self._user_codes)))
         self._items.append(self._item_codes.setdefault(item, len(self._item_codes)))
         self._ratings.append(rating)
         self._times.append(time)
 
     def build(self) -> InteractionLog:
-        """The rows so far; without times if a row has none."""
+        """The log of all rows that were added; without times if a row has none."""
         times = np.array(self._times)
         return InteractionLog(
             np.array(self._users, dtype=np.int64),

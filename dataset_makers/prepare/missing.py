@@ -9,6 +9,7 @@ from typing import Any
 from mmrec_host.data.dataset import MAKERS
 from mmrec_host.errors import DataError
 
+from .arguments import elsewhere
 from .images.gathering import TYPICAL_IMAGE
 
 IMAGES_A_SECOND = 20  # that a public server gives to a polite client, about
@@ -25,10 +26,9 @@ def require_prepared(folder: Path, config: Mapping[str, Any]) -> None:
     if (folder / (config["inter_file_name"] or f"{name}.inter")).is_file():
         return
     downloads = sum(config["source_megabytes"])
-    elsewhere = "" if config["data_path"] == "data" else f" data_path={config['data_path']}"
     raise DataError(
         f"dataset {name!r} is not in {folder}. This makes it:\n"
-        f"  ptmrec prepare {name}{elsewhere}\n"
+        f"  ptmrec prepare {name}{elsewhere(config['data_path'])}\n"
         f"It downloads about {downloads:,.0f} MB of reviews and metadata, and the images from the addresses in them"
         f"{_cost_of_images(config['published_counts'], downloads)}. Local files can stand in for the downloads "
         "(source_reviews=FILE source_metadata=FILE), and --split FILE takes a split of MMRec's over. If you have the "

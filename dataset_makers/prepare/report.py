@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_cache.image_store import FOLDER as IMAGES
 
+from .arguments import elsewhere
 from .dataset_files import REPORT
 
 
@@ -30,8 +31,7 @@ def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
             lines.append("  The same command tries the failed ones again.")
     files = [*report["files"], *([IMAGES] if (folder / IMAGES).is_dir() else []), REPORT]
     lines.append(f"files: {', '.join(files)}")
-    elsewhere = "" if data_path == "data" else f" {shlex.quote(f'data_path={data_path}')}"
-    lines.append(f"next: ptmrec -m PTMRec VBPR -d {shlex.quote(folder.name)}{elsewhere}")
+    lines.append(f"next: ptmrec -m PTMRec VBPR -d {shlex.quote(folder.name)}{elsewhere(data_path)}")
     return "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ class Source(Protocol):
     columns: dict[str, Any]
 
     def listing(self) -> str:
-        """What else the items depend on, and may change: with another listing they are written anew."""
+        """A digest of what else the items depend on and may change: with another one they are written anew."""
 
     def interactions(self, faults: Faults) -> InteractionLog:
         """All rows, by raw ids."""

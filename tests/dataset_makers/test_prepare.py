@@ -213,10 +213,10 @@ def test_a_split_needs_no_reviews(amazon, tmp_path):
 
 def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
     with pytest.raises(DataError) as caught:
-        load_dataset(load_config("BPR", "sports", overrides={"data_path": "elsewhere"}))
-    for words in ("ptmrec prepare sports data_path=elsewhere", "265 MB", ": 18,357, about", "On disk", "minutes"):
+        load_dataset(load_config("BPR", "sports", overrides={"data_path": "else where"}))
+    for words in ("ptmrec prepare sports 'data_path=else where'", "265 MB", ": 18,357, about", "On disk", "minutes"):
         assert words in str(caught.value)
-    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "else where").exists()
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Gathering:
         self.flush()
 
     def add(self, outcome: Outcome, data: bytes = b"") -> None:
-        """Take one; `data` is kept if the outcome is good."""
+        """Take an outcome, and the bytes of the image, which are kept if the outcome is good."""
         self._batch[outcome.source] = outcome, data if outcome.kind == OK else b""
         self._nbytes += len(data)
         self._kinds[outcome.kind] += 1
@@ -74,7 +74,7 @@ class Gathering:
             self.flush()
 
     def flush(self) -> None:
-        """Store what was taken since the last time."""
+        """Store the outcomes and images that were taken since the last time."""
         if self._batch:
             self._store.add(self._batch)
         self._batch, self._nbytes = {}, 0
