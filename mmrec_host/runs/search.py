@@ -7,12 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..device import resolve_device
 from ..errors import ConfigError
+from ..progress_bar import progress_bar
 from ..runs.build import build, protocol
 from ..runs.engine import find_earlier, open_record
 from ..training.checkpoint import Checkpoint
@@ -71,14 +70,8 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
 def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
     tried = {line["number"]: line for line in record.lines("combinations.jsonl")}
     todo = combinations(grid)
-    bar = tqdm(
-        total=len(todo),
-        initial=len(tried),
-        desc="search",
-        unit="combination",
-        disable=None if config["progress"] else True,
-    )
-    with bar:
+    shown = bool(config["progress"])
+    with progress_bar("search", "combination", len(todo), shown=shown, initial=len(tried)) as bar:
         for number, values in enumerate(todo, start=1):
             file = record.path / f"resume-{number}.pt"
             checkpoint = Checkpoint(file, record.identity(), config["checkpoint_interval"])
