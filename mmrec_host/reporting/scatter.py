@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError, DataError
 from ..registry import nearest
@@ -30,8 +31,9 @@ def draw_scatter(table: Table, axes: Sequence[str], path: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     plot = figure.subplots()
     for turn, (number, x, y) in enumerate(sorted(points, key=lambda point: -point[2].value)):
-        mark = {"color": f"C{turn % 10}", "marker": MARKERS[turn // 10 % len(MARKERS)], "linestyle": "none"}
-        plot.errorbar(x.value, y.value, xerr=x.spread, yerr=y.spread, **mark, elinewidth=0.7, label=names[number])
+        mark: dict[str, Any] = {"color": f"C{turn % 10}", "marker": MARKERS[turn // 10 % len(MARKERS)]}
+        bars: dict[str, Any] = {"xerr": x.spread, "yerr": y.spread, "elinewidth": 0.7}
+        plot.errorbar(x.value, y.value, **mark, **bars, linestyle="none", label=names[number])
     plot.set(xlabel=axes[0], ylabel=axes[1])
     plot.margins(0.1)
     legend = figure.legend(loc="outside right upper", frameon=False, title="highest first")
