@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", metavar="PROGRAM", help="Python or ptmrec of another environment")
     parser.add_argument("--times", type=int, default=5, metavar="N", help="runs of each command, default: 5")
-    parser.add_argument("--only", nargs="+", metavar="WORD", help="commands with one of these words")
+    parser.add_argument("--only", action="append", metavar="WORD", help="commands with this word; may be repeated")
     args = parser.parse_args()
     lines = {line: words for line, words in LINES.items() if not args.only or set(words) & set(args.only)}
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
