@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrec_host.config import find_yaml, read_layer
+from mmrec_host.config_layers import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.evaluation.score_vectors import vectors_of
 from mmrec_host.models.base import MODELS, Recommender

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from ..config import yaml_file
+from ..config_layers import yaml_file
 from ..errors import ConfigError
 from ..yaml_values import read_mapping
 from .shims import STUBS

@@ -17,7 +17,8 @@ from mmrec_host.bridge.model_file import ModelFile
 from mmrec_host.bridge.world import ROOTS
 from mmrec_host.cli.main import main
 from mmrec_host.cli.plugins import load_plugin
-from mmrec_host.config import find_yaml, load_config
+from mmrec_host.config import load_config
+from mmrec_host.config_layers import find_yaml
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.evaluation.evaluator import evaluate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from ...config import known_yamls
+from ...config_layers import known_yamls
 from ...models.base import MODELS
 from ...registry import Registry
 from ..plugins import add_plugin_arguments, load_plugins
