@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .config_layers import collect_layers, type_error, value_errors
-from .errors import ConfigError
+from .errors import ConfigError, noted
 from .registry import nearest
 from .yaml_values import dump, flow, parse_value, read_mapping
 
@@ -79,7 +79,7 @@ class Config(dict):
 def parse_overrides(texts: Iterable[str], models: Sequence[str]) -> dict[str | None, dict[str, Any]]:
     """`key=value` and `Model.key=value` arguments, by model (None: for all); all errors are reported together."""
     parsed: dict[str | None, dict[str, Any]] = {None: {}}
-    errors = []
+    errors: list[str] = []
     for text in texts:
         key, equals, value = text.partition("=")
         owner, dot, rest = key.partition(".")
@@ -88,10 +88,8 @@ def parse_overrides(texts: Iterable[str], models: Sequence[str]) -> dict[str | N
         elif dot and owner not in models:
             errors.append(f"{text!r}: {owner!r} is none of this run's models ({', '.join(models)})")
         else:
-            try:
+            with noted(errors):
                 parsed.setdefault(owner if dot else None, {})[rest if dot else key] = parse_value(value)
-            except ConfigError as error:
-                errors.append(str(error))
     if errors:
         raise ConfigError("\n".join(errors))
     return parsed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ..data.splits import EvalSplit
 from ..environment import peak_memory
-from ..errors import ConfigError, UserError
+from ..errors import UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..processes import in_any, share_parameters
@@ -23,6 +23,7 @@ from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint
 from .optimizers import build_optimizer, build_scheduler
+from .options import TrainingOptions
 from .phases import Phase, restore, snapshot
 from .progress import Best, Progress
 
@@ -43,9 +44,10 @@ class Outcome:
 
 
 class Trainer:
-    """Runs phases on one model and keeps the best state by `valid_metric`.
+    """Runs phases on one model and keeps the best state by the validation metric.
 
     Args:
+        valid: the split that selects.
         on_epoch: called with the plain values of each epoch (a run record's log).
         checkpoint: where training goes on from if the file is there, and what is written on the way.
     """
@@ -53,14 +55,14 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        config: Any,
+        options: TrainingOptions,
         valid: EvalSplit,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.model, self.config, self.valid, self.checkpoint = model, config, valid, checkpoint
+        self.model, self.options, self.valid, self.checkpoint = model, options, valid, checkpoint
         self.on_epoch = on_epoch or (lambda line: None)
-        self.metric = config["valid_metric"].lower()
+        self.metric = options.evaluation.valid_metric
         self.progress = Progress()
         self.started = time.perf_counter()
 
@@ -85,7 +87,7 @@ class Trainer:
         best = self.progress.overall
         if best is None:
             raise TrainingFailed(
-                f"training of {self.config['model']} ended before any state could be evaluated "
+                f"training of {self.options.model} ended before any state could be evaluated "
                 f"({'; '.join(self.progress.notes)}). A smaller learning_rate usually helps; features should be finite "
                 "and of moderate scale."
             )
@@ -101,8 +103,8 @@ class Trainer:
             self._is_better(phase, {})
         if phase.epochs == 0:
             return
-        optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.config["weight_decay"] or 0.0)
-        scheduler = build_scheduler(optimizer, self.config["learning_rate_scheduler"])
+        optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.options.weight_decay)
+        scheduler = build_scheduler(optimizer, *self.options.schedule)
         if saved is not None:
             restore(self.model, saved["model"])
             optimizer.load_state_dict(saved["optimizer"])
@@ -113,7 +115,7 @@ class Trainer:
             initial=at.epoch,
             desc=phase.name,
             unit="epoch",
-            disable=None if self.config["progress"] else True,
+            disable=None if self.options.progress else True,
             leave=False,
         )
         with bar:
@@ -167,7 +169,7 @@ class Trainer:
             unit="batch",
             leave=False,
             position=1,
-            disable=None if self.config["progress"] else True,
+            disable=None if self.options.progress else True,
         )
         for batch in bar:
             optimizer.zero_grad(set_to_none=True)
@@ -181,10 +183,9 @@ class Trainer:
             loss.backward()
             if phase.after_backward is not None:
                 phase.after_backward()
-            if self.config["clip_grad_norm"]:
-                clip = self.config["clip_grad_norm"]
-                limit = clip if isinstance(clip, Mapping) else {"max_norm": clip}
-                torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], **limit)
+            if self.options.clipping is not None:
+                parameters = [p for g in optimizer.param_groups for p in g["params"]]
+                torch.nn.utils.clip_grad_norm_(parameters, **self.options.clipping)
             optimizer.step()
             n_batches += 1
             for name, part in parts.items():
@@ -204,12 +205,8 @@ class Trainer:
         at, started = self.progress, time.perf_counter()
         if phase.before_evaluation is not None:
             phase.before_evaluation()
-        evaluation = evaluate(self.model, self.valid, self.config)
+        evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         at.seconds["evaluate"] += time.perf_counter() - started
-        if self.metric not in evaluation.means:
-            raise ConfigError(
-                f"valid_metric={self.config['valid_metric']}: not computed; known: {', '.join(evaluation.means)}."
-            )
         score = evaluation.means[self.metric]
         self._log(phase, losses, evaluation)
         better = at.best is None or score > at.best.score
