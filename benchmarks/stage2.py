@@ -150,8 +150,8 @@ def measure(told: dict[str, Any]) -> dict[str, Any]:
         "losses": losses,
         "memory": beside,
         "items": len(batch.items),
-        "parameters": model.tuner.handle.n_parameters(),
-        "floor": floor_seconds(model.tuner, batch.items),
+        "parameters": stage2.tuner.handle.n_parameters(),
+        "floor": floor_seconds(stage2.tuner, batch.items),
     }
 
 
@@ -162,8 +162,8 @@ def floor_seconds(tuner: Any, items: Any) -> float:
 
     with FlopCounterMode(display=False) as counter:
         sum(z.square().sum() for z in tuner.live(items).values()).backward()
-    device, width = tuner.config["device"], getattr(tuner.encoder.towers["v"], "width", 768)
-    kind = torch.bfloat16 if tuner.config["precision"] == "bfloat16" else torch.float32
+    device, width = tuner.options.device, getattr(tuner.encoder.towers["v"], "width", 768)
+    kind = torch.bfloat16 if tuner.options.half else torch.float32
     a, b = (torch.randn(*size, device=device, dtype=kind) for size in ((50 * len(items), width), (width, 4 * width)))
     fastest = min(timed(lambda: (a @ b)[0, 0].item()) for _ in range(7))
     return counter.get_total_flops() / (2 * a.shape[0] * b.numel() / fastest)

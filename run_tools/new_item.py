@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,19 +13,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from feature_cache.raw_folder import BrokenImageError, read_image
-from mmrec_host.data.features import MODALITIES, Features
+from mmrec_host.data.features import FEATURES, MODALITIES, Features
 from mmrec_host.data.loader import TrainLoader
 from mmrec_host.errors import ConfigError
 from mmrec_host.evaluation.evaluator import without_ids
 from mmrec_host.models.base import Recommender
+from mmrec_host.models.contract import scorer
 from mmrec_host.runs.finished_run import FinishedRun
-from ptmrec_plugin.items.item_encoder import ItemEncoder
-from ptmrec_plugin.items.tuned_encoder import item_features, tuned_encoder
-from ptmrec_plugin.ptmrec import PTMRec, reads_features
 
 from .recommendation import Scored, best
 
 STAND_IN = 10  # nearest items whose mean stands in for a modality that is not given
+
+
+@runtime_checkable
+class EncodesNew(Protocol):
+    """A feature source that can make features of an item which the dataset does not have.
+
+    Without it: a new item cannot be placed.
+    """
+
+    def encode_new(self, run: FinishedRun, raw: Mapping[str, str | bytes]) -> dict[str, Tensor]:
+        """Features [d_m], as the run's model reads them, of a text ("t") and of a picture's bytes ("v")."""
 
 
 @dataclass(frozen=True)
@@ -48,38 +58,37 @@ def place(run: FinishedRun, text: str | None, image: Path | None, k: int) -> New
     Raises:
         ConfigError: the model reads no such features, or they come from no encoder; an image that is none.
     """
-    tables = item_features(run)
-    given = _encode(run, {m: x for m, x in {"v": image, "t": text}.items() if x}, list(tables))
+    tables = run.item_features()
+    given = _encode(run, text, image, list(tables))
     nearness = torch.stack([F.cosine_similarity(tables[m], z[None], dim=1) for m, z in given.items()]).mean(0)
     near = [item for item, _ in best(nearness, STAND_IN)]
     whole = {m: given[m] if m in given else table[near].mean(0) for m, table in tables.items()}
     return NewItem(best(nearness, k), best(_scores(run, tables, whole), k))
 
 
-def _encode(run: FinishedRun, raw: dict[str, Any], modalities: list[str]) -> dict[str, Tensor]:
-    """Features [d_m] of each modality in `raw`, as the run's model would read them."""
+def _encode(run: FinishedRun, text: str | None, image: Path | None, modalities: list[str]) -> dict[str, Tensor]:
+    """Features [d_m] of what is given, as the run's model would read them."""
     config = run.config
-    name = config["base"] if isinstance(run.model, PTMRec) else config["model"]
-    if not modalities or not reads_features(name):
-        raise ConfigError(f"{name} reads no item features, so it knows nothing of a new item's text or image.")
-    if config["features"] != "encoder":
+    if not modalities:
+        raise ConfigError(
+            f"{config['model']} reads no item features, so it knows nothing of a new item's text or image."
+        )
+    source = FEATURES.get(config["features"])
+    if not isinstance(source, EncodesNew):
         raise ConfigError(
             f"this run's features come from files (features={config['features']}), so no encoder is known that could "
             "read a new item. Train with features=encoder."
         )
-    unread = [MODALITIES[m] for m in raw if m not in modalities]
+    given = [m for m, content in (("v", image), ("t", text)) if content]
+    unread = [MODALITIES[m] for m in given if m not in modalities]
     if unread:
         raise ConfigError(f"this run reads no {' and no '.join(unread)} (modalities={config['modalities']}).")
-    items = ItemEncoder(config, run.dataset.folder, run.dataset.interactions.n_items)
-    encoder = tuned_encoder(run)
-    plain = items.encoder if encoder is None else encoder.encoder
-    features = {}
-    for modality, content in raw.items():
-        inputs = plain.pixels([_image(content)]) if modality == "v" else plain.tokens([content])
-        with torch.no_grad():
-            pooled = (encoder or plain).encode(modality, inputs.to(config["device"]))
-        features[modality] = items.transform(modality)(pooled.float())[0]
-    return features
+    raw: dict[str, str | bytes] = {}
+    if image is not None:
+        raw["v"] = _image(image)
+    if text:
+        raw["t"] = text
+    return source.encode_new(run, raw)
 
 
 def _image(path: Path) -> bytes:
@@ -96,7 +105,7 @@ def _scores(run: FinishedRun, tables: dict[str, Tensor], features: dict[str, Ten
     The model is built once more, on a catalogue with one more item, so that item graphs, of the current features, have
     it too.
     """
-    model = run.model.base if isinstance(run.model, PTMRec) else run.model
+    model = scorer(run.model)
     if not isinstance(model, Recommender):
         raise ConfigError(
             f"{run.config['base'] or run.config['model']} is a model of MMRec's, whose vectors of a new item are "

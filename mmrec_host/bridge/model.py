@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from ..data.features import Features
 from ..errors import ConfigError, DataError
 from ..models.base import MODELS
+from ..models.contract import Model
 from ..random_states import forked_random_states, random_states
-from ..training.phases import Phase, single_phase
+from ..training.phases import Phase, SinglePhase
 from .data_folder import data_folder
 from .loader import MMRecLoader
 from .model_file import ModelFile
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 OF_OLD_CODE = "torch.sparse.SparseTensor|Creating a tensor from a list|Sparse invariant|Validating sparse"
 
 
-class MMRecModel(nn.Module):
+class MMRecModel(Model):
     """Runs the model of an MMRec file with everything around it that it would find in MMRec.
 
     It has no `score_users`, so that the ranker asks `full_sort_predict`, as MMRec does. The subclass of each file is
@@ -114,7 +115,7 @@ class MMRecModel(nn.Module):
 
     def phases(self, loader: Any) -> list[Phase]:
         """One, on batches in the layout that the model asks for."""
-        return [single_phase(self, self.loader, self.config)]
+        return [SinglePhase(self, self.loader, self.config)]
 
     def pre_epoch_processing(self) -> None:
         """The model's."""

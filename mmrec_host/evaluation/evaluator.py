@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from ..errors import DataError
+from ..models.contract import HasFreeItems, Model, scorer
 from .metrics import per_user_metrics
 from .options import EvaluationOptions
 from .ranking import rank
@@ -42,7 +42,7 @@ class Evaluation:
         return min(k / self.n_ranked, 1.0) if self.n_ranked else 0.0
 
 
-def evaluate(model: nn.Module, split: EvalSplit, options: EvaluationOptions) -> Evaluation:
+def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Evaluation:
     """Rank the split's users' items with `model` in evaluation mode, and score the rankings.
 
     Args:
@@ -63,7 +63,7 @@ def evaluate(model: nn.Module, split: EvalSplit, options: EvaluationOptions) -> 
     return Evaluation(split.name, split.users, per_user, means, n_ranked)
 
 
-def ranked_items(model: nn.Module, split: EvalSplit, options: EvaluationOptions) -> np.ndarray:
+def ranked_items(model: Model, split: EvalSplit, options: EvaluationOptions) -> np.ndarray:
     """The rankings that `evaluate` scores: ids of each user's best items, best first, int64 [n_users, largest cutoff].
 
     Raises:
@@ -75,7 +75,7 @@ def ranked_items(model: nn.Module, split: EvalSplit, options: EvaluationOptions)
 
 
 @contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+def _evaluation_mode(model: Model) -> Iterator[None]:
     """Evaluation mode inside; afterwards each module is in its own mode again (a frozen part may stay in eval)."""
     training = [module for module in model.modules() if module.training]
     model.eval()
@@ -87,9 +87,10 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def without_ids(model: nn.Module, items: np.ndarray | None) -> Iterator[None]:
+def without_ids(model: Model, items: np.ndarray | None) -> Iterator[None]:
     """The free id vectors of `items` are zero inside, and bit for bit what they were afterwards."""
-    tables = model.item_id_tables() if items is not None and hasattr(model, "item_id_tables") else []
+    scoring = scorer(model)
+    tables = scoring.item_id_tables() if items is not None and isinstance(scoring, HasFreeItems) else []
     rows = [table.detach() for table in tables]  # shares memory, needs no gradient
     kept = [table[items] for table in rows]
     for table in rows:

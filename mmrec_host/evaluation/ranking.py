@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import processes, ranks
 from ..errors import DataError, UserError
 from ..kernels import top_k
+from ..models.contract import Model, PreparesEvaluation, scorer
 
 if TYPE_CHECKING:
     from ..data.splits import EvalSplit
@@ -28,7 +29,7 @@ CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is rank
 CACHE_ROWS = 64  # ... but so many users at least, lest the item vectors be read too often
 
 
-def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
+def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
     """Ids of the k best items of each user, best first, int64 [n_users, k]; arguments and errors as `ranked_batches`.
 
     The items in `split.mask` are scored -1e10, as in MMRec. Several processes share the batches.
@@ -44,7 +45,7 @@ def rank(model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: to
 
 @torch.no_grad()
 def ranked_batches(
-    model: nn.Module, split: EvalSplit, k: int, batch_size: int, device: torch.device, first: int = 0, step: int = 1
+    model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device, first: int = 0, step: int = 1
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Users int64 [b], their k best scores [b, k] and items int64 [b, k], best first, a batch at a time.
 
@@ -74,18 +75,18 @@ def ranked_batches(
             f"{split.name}: {k} places (the largest topk) cannot be filled from {n_candidates} {kind}. Set topk to at "
             f"most {n_candidates}."
         )
-    in_cache = device.type == "cpu" and getattr(model, "score_users", None) is not None
+    in_cache = device.type == "cpu" and isinstance(scorer(model), PreparesEvaluation)
     rows = MEMORY_BLOCK // (4 * n_items)
     if in_cache:
         rows = min(rows, max(CACHE_BLOCK // (4 * n_items), CACHE_ROWS))
     batch_size = max(1, min(batch_size, rows))
     users = torch.from_numpy(split.users).to(device)
-    scorer = _scorer(model)
+    score = _score_function(model)
     for start in range(first * batch_size, len(users), step * batch_size):
         batch = users[start : start + batch_size]
         masked = split.mask.slice(start, start + batch_size)
         pairs = torch.from_numpy(np.stack([masked.row_ids(), masked.values])).to(device)
-        scores = scorer(batch, pairs)
+        scores = score(batch, pairs)
         scores[pairs[0], pairs[1]] = MASKED_SCORE
         if candidates is not None:
             scores = scores.index_select(1, candidates)
@@ -94,23 +95,24 @@ def ranked_batches(
         yield batch, best, columns if candidates is None else candidates[columns]
 
 
-def _scorer(model: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+def _score_function(model: Model) -> Callable[[Tensor, Tensor], Tensor]:
     """Function of the users and the masked pairs that returns a writable score block [n_batch_users, n_items]."""
-    if getattr(model, "score_users", None) is None:
-        return lambda users, pairs: model.full_sort_predict([users, pairs])
-    model.prepare_evaluation()
+    scoring = scorer(model)
+    if not isinstance(scoring, PreparesEvaluation):
+        return lambda users, pairs: scoring.full_sort_predict([users, pairs])
+    scoring.prepare_evaluation()
     block: Tensor | None = None
 
     def score(users: Tensor, pairs: Tensor) -> Tensor:
         nonlocal block
-        scores = model.score_users(users, out=None if block is None else block[: len(users)])
+        scores = scoring.score_users(users, out=None if block is None else block[: len(users)])
         block = scores if block is None else block
         return scores
 
     return score
 
 
-def _refuse_nan(best: Tensor, users: Tensor, model: nn.Module) -> None:
+def _refuse_nan(best: Tensor, users: Tensor, model: Model) -> None:
     """NaN sorts first, so that the best score tells."""
     broken = best[:, 0].isnan()
     if broken.any():

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.base import Recommender
+from ..models.contract import HasVectors, Model, scorer
 from .ranking import MEMORY_BLOCK, NotFinite
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ MISSING = 1e-4  # share of the scores' sum of squares that may be left out witho
 
 
 @torch.no_grad()
-def vectors_of(model: nn.Module, name: str) -> tuple[Tensor, Tensor]:
+def vectors_of(model: Model, name: str) -> tuple[Tensor, Tensor]:
     """User vectors [n_users, d] and item vectors [n_items, d] whose products are the model's scores.
 
     Its own where it has such, else factors of its scores (`score_vectors`).
@@ -26,8 +27,8 @@ def vectors_of(model: nn.Module, name: str) -> tuple[Tensor, Tensor]:
     Args:
         name: of the model, for messages.
     """
-    own = getattr(type(model), "representations", Recommender.representations)
-    if own is not Recommender.representations:
+    model = scorer(model)
+    if isinstance(model, HasVectors) and type(model).representations is not Recommender.representations:
         return model.representations()
     device = next(model.parameters()).device
 

@@ -1,19 +1,20 @@
-"""The model contract: what the trainer and the evaluator call, with the defaults that most models keep."""
+"""The base class of this host's recommenders, with what most of them keep, and the registry of all models."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..kernels import products
 from ..registry import Registry
+from .contract import Model
 
 MODELS = Registry("model", group="mmrec.models")
 
 
-class Recommender(nn.Module):
+class Recommender(Model):
     """A recommender that scores a user and an item by the dot product of their vectors.
 
     Subclasses write `calculate_loss` and `representations`; a model that scores otherwise overrides `score_users`.
@@ -29,22 +30,12 @@ class Recommender(nn.Module):
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__()
         self.config = config
-        self.n_users: int = dataloader.n_users
-        self.n_items: int = dataloader.n_items
+        self.n_users = dataloader.n_users
+        self.n_items = dataloader.n_items
         self.device: torch.device = config["device"]
         self.v_feat: Tensor | None = dataloader.features.v
         self.t_feat: Tensor | None = dataloader.features.t
         self._prepared: tuple[Tensor, Tensor] | None = None
-
-    def pre_epoch_processing(self) -> None:
-        """Called before each training epoch."""
-
-    def post_epoch_processing(self) -> str | None:
-        """Called after each training epoch; a returned text is logged."""
-
-    def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Loss of a batch of user, positive and negative item ids [3, batch]; a tuple is summed, its parts logged."""
-        raise NotImplementedError(f"{type(self).__name__} must define calculate_loss")
 
     def representations(self) -> tuple[Tensor, Tensor]:
         """Final user vectors [n_users, d] and item vectors [n_items, d]."""

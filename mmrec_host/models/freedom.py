@@ -37,8 +37,6 @@ class FREEDOM(Recommender):
         nn.init.xavier_uniform_(self.item_embedding.weight)
         self.feature_tables = feature_tables(self, trainable=config["trainable_features"] is not False)
         self.projections = projections(self, config["embedding_size"])
-        if self.reg_weight == 0:
-            self.modality_scores = None  # type: ignore[assignment]  # the projections are never trained then
         self.rebuild_from_features()
 
     def rebuild_from_features(self) -> None:
@@ -83,8 +81,13 @@ class FREEDOM(Recommender):
             loss = loss + self.reg_weight * bpr_loss(users, *F.embedding(positions, projected), gamma=0)
         return loss
 
-    def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor:
-        """Scores [len(users), k] of the users' propagated vectors with k projected feature rows z [k, d_m]."""
+    def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor | None:
+        """Scores [len(users), k] of the users' propagated vectors with k projected feature rows z [k, d_m].
+
+        None where `reg_weight` is 0: the projections are never trained then.
+        """
+        if self.reg_weight == 0:
+            return None
         graph = self.pruned_graph if self.training else self.graph
         user_vectors, _ = layer_mean(graph, self.n_ui_layers, self.user_embedding.weight, self.item_embedding.weight)
         return F.embedding(users, user_vectors) @ self.projections[modality](z).T

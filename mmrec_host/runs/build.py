@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
 from ..config import Config
 from ..data.dataset import Dataset, load_dataset
@@ -13,13 +12,14 @@ from ..data.features import Features
 from ..data.loader import TrainLoader
 from ..device import resolve_device
 from ..models.base import MODELS
+from ..models.contract import Model
 from ..random_states import init_seed
 from ..training.allocator import keep_freed_memory
 
 
 def build(
     config: Config, dataset: Dataset | None = None, features: Features | None = None
-) -> tuple[Dataset, TrainLoader, nn.Module]:
+) -> tuple[Dataset, TrainLoader, Model]:
     """Dataset, training loader and freshly initialised model of a resolved configuration.
 
     Args:

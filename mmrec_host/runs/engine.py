@@ -7,16 +7,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from ..config import Config
 from ..environment import reset_peak_memory
 from ..evaluation.evaluator import evaluate
+from ..models.contract import AddsColumns, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
+from ..training.model_state import restore
 from ..training.options import TrainingOptions
-from ..training.phases import phases_of, restore
+from ..training.phases import phases_of
 from ..training.trainer import Trainer
 from .build import build, protocol
 from .curves import draw_curve
@@ -39,7 +39,7 @@ class Result:
 
     valid: dict[str, float]
     test: dict[str, float]
-    model: nn.Module | None
+    model: Model | None
     record: RunRecord
 
 
@@ -70,9 +70,9 @@ def run(config: Config) -> Result:
         seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"] and is_main():
             save_model(record.path, outcome.best.state, model)
-            if hasattr(model, "save_extras"):
+            if isinstance(model, SavesExtras):
                 model.save_extras(record.path)
-        record.finish(outcome, test, seconds, columns=model.columns(outcome) if hasattr(model, "columns") else {})
+        record.finish(outcome, test, seconds, columns=model.columns(outcome) if isinstance(model, AddsColumns) else {})
         if is_main():
             draw_curve(record)
         checkpoint.remove()
@@ -87,7 +87,12 @@ def find_earlier(root: Path, config: Config) -> RunRecord | None:
     """With the key `resume`, the earlier run or search of the same settings and seed."""
     if not config["resume"]:
         return None
-    path = from_main(lambda: (found := same_run(root, config)) and found.path)
+
+    def folder() -> Path | None:
+        found = same_run(root, config)
+        return None if found is None else found.path
+
+    path = from_main(folder)
     return None if path is None else RunRecord.load(path)
 
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor
 
 from ..config import Config
 from ..config_layers import read_layer
 from ..data.dataset import Dataset
 from ..data.loader import TrainLoader
 from ..errors import DataError
+from ..models.contract import HasItemFeatures, Model
 from ..runs.build import build, protocol
-from ..training.phases import restore
+from ..training.model_state import restore
 from .record import RunRecord
 from .saved_model import best_state
 
@@ -35,7 +36,13 @@ class FinishedRun:
     config: Config
     dataset: Dataset
     loader: TrainLoader
-    model: nn.Module
+    model: Model
+
+    def item_features(self) -> dict[str, Tensor]:
+        """Modality -> the features [n_items, d] that the model scores with: tuned ones, or its frozen input."""
+        if isinstance(self.model, HasItemFeatures):
+            return dict(self.model.item_features())
+        return dict(self.loader.features.tables())
 
 
 def open_run(folder: Path, **replaced: Any) -> FinishedRun:

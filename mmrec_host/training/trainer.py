@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from ..data.splits import EvalSplit
@@ -18,13 +18,15 @@ from ..environment import peak_memory
 from ..errors import UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
+from ..models.contract import Model
 from ..processes import in_any, share_parameters
 from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint
+from .model_state import restore, snapshot
 from .optimizers import build_optimizer, build_scheduler
 from .options import TrainingOptions
-from .phases import Phase, restore, snapshot
+from .phases import Loss, Phase
 from .progress import Best, Progress
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         options: TrainingOptions,
         valid: EvalSplit,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
@@ -97,8 +99,7 @@ class Trainer:
     def _run(self, phase: Phase, saved: dict[str, Any] | None) -> None:
         """One phase, from its beginning or from where `saved` left it."""
         at = self.progress
-        if phase.begin is not None:
-            phase.begin(at.previous)
+        phase.begin(at.previous)
         if saved is None and phase.score_start:
             self._is_better(phase, {})
         if phase.epochs == 0:
@@ -181,8 +182,7 @@ class Trainer:
                 bar.close()
                 return None
             loss.backward()
-            if phase.after_backward is not None:
-                phase.after_backward()
+            phase.after_backward()
             if self.options.clipping is not None:
                 parameters = [p for g in optimizer.param_groups for p in g["params"]]
                 torch.nn.utils.clip_grad_norm_(parameters, **self.options.clipping)
@@ -203,8 +203,7 @@ class Trainer:
     def _is_better(self, phase: Phase, losses: dict[str, float]) -> bool:
         """Evaluate the current state and keep it if it is strictly better than the phase's best."""
         at, started = self.progress, time.perf_counter()
-        if phase.before_evaluation is not None:
-            phase.before_evaluation()
+        phase.before_evaluation()
         evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         at.seconds["evaluate"] += time.perf_counter() - started
         score = evaluation.means[self.metric]
@@ -216,9 +215,7 @@ class Trainer:
 
     def _log(self, phase: Phase, losses: dict[str, float], evaluation: Evaluation | None) -> None:
         epoch = self.progress.epoch
-        line: dict[str, Any] = {"phase": phase.name, "epoch": epoch, "loss": losses}
-        if phase.report is not None:
-            line |= phase.report()
+        line: dict[str, Any] = {"phase": phase.name, "epoch": epoch, "loss": losses, **phase.report()}
         if evaluation is not None:
             line["valid"] = evaluation.means
         line["seconds"] = {k: round(v, 3) for k, v in self.progress.seconds.items()}
@@ -229,8 +226,8 @@ class Trainer:
         log.debug("%s epoch %d: %s%s", phase.name, epoch, shown, score)
 
 
-def _named_parts(loss: Tensor | tuple[Tensor, ...] | dict[str, Tensor]) -> dict[str, Tensor]:
-    if isinstance(loss, dict):
+def _named_parts(loss: Loss) -> Mapping[str, Tensor]:
+    if isinstance(loss, Mapping):
         return loss
     if isinstance(loss, tuple):
         return {f"part{i}": part for i, part in enumerate(loss, start=1)}

@@ -11,7 +11,6 @@ from mmrec_host.errors import ConfigError
 
 from ..export.files import Write, adapter_files, feature_files, vector_files, write_files
 from ..items.run_encoding import add_encoding_arguments, encoding_of
-from ..items.tuned_encoder import item_features
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def _files(args: argparse.Namespace) -> dict[str, Write]:
         return vector_files(run, args.format)
     if args.what == "adapter":
         return adapter_files(run)
-    tables = item_features(run)
+    tables = run.item_features()
     if not tables:
         raise ConfigError(f"{run.record.path}: {run.config['model']} reads no item features; -d NAME has frozen ones.")
     return feature_files(tables)

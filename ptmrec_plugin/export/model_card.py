@@ -22,7 +22,7 @@ WITH_PEFT = f"""from pathlib import Path
 from mmrec_host.config import Config
 from mmrec_host.yaml_values import read_mapping
 from peft import PeftModel
-from ptmrec_plugin.item_encoder import build_encoder
+from ptmrec_plugin.encoders.build import build_encoder
 
 {OPEN}
 encoder = build_encoder(config)  # encoder.model is the model with separate q, k, v projections
@@ -33,7 +33,7 @@ WITHOUT_PEFT = f"""from pathlib import Path
 
 from mmrec_host.config import Config
 from mmrec_host.yaml_values import read_mapping
-from ptmrec_plugin.tuned import TunedEncoder
+from ptmrec_plugin.items.tuned_encoder import TunedEncoder
 
 {OPEN}
 tuned = TunedEncoder(config, folder)

@@ -4,37 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmrec_host.data.features import FEATURES, Features, wanted_modalities
+import torch
+from torch import Tensor
+
+from mmrec_host.data.features import Features, wanted_modalities
 from mmrec_host.errors import DataError
+from mmrec_host.runs.finished_run import FinishedRun
 
-from .item_encoder import ItemEncoder, encoder_identity
+from ..encoders.build import encoder_identity
+from .item_encoder import ItemEncoder
+from .tuned_encoder import tuned_encoder
 
 
-@FEATURES.register("encoder")
-def encoder_features(config: Any, folder: Path, n_items: int) -> Features:
-    """Frozen features of the encoder that the `encoder` key names, from `images/` and `items.jsonl` in the dataset
-    folder.
+class EncoderFeatures:
+    """Frozen features of the encoder that the `encoder` key names, from `images/` and `items.jsonl` in the folder."""
 
-    Raises:
-        DataError: the folder has no raw images and texts; the message says what it has and what to do.
-    """
-    require_raw_content(config, folder)
-    items = ItemEncoder(config, folder, n_items)
-    tables = {}
-    for modality in wanted_modalities(config):
-        pooled = items.pooled(modality)
-        tables[modality] = items.transform(modality)(pooled)
-    shown = {
-        "identity": encoder_identity(config),
-        "content": items.content.digest,
-        "gap": config["planted_gap"],
-        "norm": config["feature_norm"],
-    }
-    digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12]
-    return Features(**tables, fingerprint=f"encoder:{config['encoder']}:{digest}")
+    def __call__(self, config: Any, folder: Path, n_items: int) -> Features:
+        """The features of a dataset's items.
+
+        Raises:
+            DataError: the folder has no raw images and texts; the message says what it has and what to do.
+        """
+        require_raw_content(config, folder)
+        items = ItemEncoder(config, folder, n_items)
+        tables = {modality: items.transform(modality)(items.pooled(modality)) for modality in wanted_modalities(config)}
+        shown = {
+            "identity": encoder_identity(config),
+            "content": items.content.digest,
+            "gap": config["planted_gap"],
+            "norm": config["feature_norm"],
+        }
+        digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12]
+        return Features(**tables, fingerprint=f"encoder:{config['encoder']}:{digest}")
+
+    @torch.no_grad()
+    def encode_new(self, run: FinishedRun, raw: Mapping[str, str | bytes]) -> dict[str, Tensor]:
+        """Features [d_m] of an item's text ("t") and picture ("v"), by the run's encoder with its trained adapter."""
+        items = ItemEncoder(run.config, run.dataset.folder, run.dataset.interactions.n_items)
+        tuned = tuned_encoder(run)
+        plain = items.encoder if tuned is None else tuned.encoder
+        features = {}
+        for modality, content in raw.items():
+            inputs = plain.tokens([content]) if isinstance(content, str) else plain.pixels([content])
+            pooled = (tuned or plain).encode(modality, inputs.to(run.config["device"]))
+            features[modality] = items.transform(modality)(pooled.float())[0]
+        return features
+
+
+encoder_features = EncoderFeatures()
 
 
 def require_raw_content(config: Any, folder: Path) -> None:

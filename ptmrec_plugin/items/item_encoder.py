@@ -4,78 +4,36 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from feature_cache import Content, DerivedArrays, Store, import_content
-from mmrec_host.config import Config
 from mmrec_host.processes import from_main, gather, main_first
 from mmrec_host.ranks import is_main, n_processes, rank
 
-from ..encoders.dual import ENCODERS, DualEncoder
+from ..encoders.build import build_encoder, encoder_identity
+from ..encoders.dual import DualEncoder
 from ..encoders.towers import States
 from .load_ahead import load_ahead, n_workers
-
-if TYPE_CHECKING:
-    from .tuned_encoder import TunedEncoder
-
-GAP_SEED = 20250220  # fixed: the planted projection belongs to the control, not to a run
+from .transform import Transform
 
 
-def build_encoder(config: Any) -> DualEncoder:
-    """A fresh encoder of the configuration's `encoder` option group, on the CPU."""
-    return ENCODERS.get(config["encoder_builder"] or config["encoder"])(config)
-
-
-def encoder_identity(config: Any) -> dict[str, Any]:
-    """What identifies the encoder's output; weights are loaded and hashed once a process."""
-    return _identity(tuple((k, config[k]) for k in sorted(config) if k == "encoder" or k.startswith("encoder_")))
-
-
-@functools.lru_cache(maxsize=8)
-def _identity(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    return build_encoder(Config(dict(options))).identity
-
-
-@dataclass(frozen=True)
-class Transform:
-    """What follows the towers: the planted projection if there is one, then centring and scaling by frozen constants.
+class Adapted(Protocol):
+    """An encoder with a trained adapter.
 
     Attributes:
-        projection: [d, planted_gap] or None.
-        mean: [d_out]; scale: the root of the mean squared norm of the centred frozen features.
+        digest: of the adapter and of the settings under which it was trained.
     """
 
-    projection: Tensor | None
-    mean: Tensor
-    scale: Tensor
+    encoder: DualEncoder
+    digest: str
 
-    def __call__(self, pooled: Tensor) -> Tensor:
-        """Features [batch, d_out] from what the tower pools [batch, d]."""
-        projected = pooled if self.projection is None else pooled @ self.projection
-        return (projected - self.mean) / self.scale
-
-    @classmethod
-    def fit(cls, pooled: Tensor, modality: str, config: Any) -> Transform:
-        """Constants from the frozen features of all items [n_items, d]."""
-        projection = None
-        if config["planted_gap"]:
-            generator = torch.Generator().manual_seed(GAP_SEED + ord(modality))
-            projection = (
-                torch.randn(pooled.shape[1], int(config["planted_gap"]), generator=generator) / pooled.shape[1] ** 0.5
-            )
-            projection = projection.to(pooled)
-            pooled = pooled @ projection
-        if config["feature_norm"] == "none":
-            return cls(projection, pooled.new_zeros(pooled.shape[1]), pooled.new_ones(()))
-        mean = pooled.mean(0)
-        scale = (pooled - mean).square().sum(1).mean().sqrt().clamp_min(1e-12)
-        return cls(projection, mean, scale)
+    def encode(self, modality: str, inputs: Tensor) -> Tensor:
+        """Features [batch, dim] of pixels or token ids, computed as in training."""
 
 
 class ItemEncoder:
@@ -91,6 +49,11 @@ class ItemEncoder:
         with main_first():
             self.content: Content = import_content(self.store, folder, n_items, progress=bool(config["progress"]))
         self.chunk = int(config["encode_batch_size"])
+
+    @functools.cached_property
+    def workers(self) -> int:
+        """Processes that load what the encoder needs next."""
+        return n_workers(self.config)
 
     @functools.cached_property
     def encoder(self) -> DualEncoder:
@@ -125,7 +88,7 @@ class ItemEncoder:
         """
         if from_main(lambda: arrays.complete):
             return arrays
-        modality, workers = arrays.fields["modality"], n_workers(self.config)
+        modality = arrays.fields["modality"]
         ahead: Iterator[tuple[np.ndarray, Tensor]] = iter(())
 
         def load(items: np.ndarray) -> Tensor:
@@ -140,12 +103,12 @@ class ItemEncoder:
             nonlocal ahead
             if not (chunks := mine(first)):
                 return []
-            items, inputs = next(ahead, (None, None))
-            if items is None or items[0] != chunks[0][0]:  # at the start, or another process has gone on before
+            loaded = next(ahead, None)
+            if loaded is None or loaded[0][0] != chunks[0][0]:  # at the start, or another process has gone on before
                 encoder()  # loaded here, and handed to the workers
-                ahead = load_ahead(load, chunks, workers)
-                items, inputs = next(ahead)
-            return encode(inputs.to(self.config["device"]))
+                ahead = load_ahead(load, chunks, self.workers)
+                loaded = next(ahead)
+            return encode(loaded[1].to(self.config["device"]))
 
         def encode_round(items: np.ndarray) -> list[np.ndarray]:
             first = from_main(lambda: int(items[0]))
@@ -161,7 +124,7 @@ class ItemEncoder:
                     gather(lambda first=first: encode_chunk(first))
         return arrays
 
-    def pooled(self, modality: str, tuned: TunedEncoder | None = None) -> Tensor:
+    def pooled(self, modality: str, tuned: Adapted | None = None) -> Tensor:
         """What the frozen tower pools, or a tuned one, float32 [n_items, d]; computed once and cached."""
         more = {} if tuned is None else {"adapter": tuned.digest}
         arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32", **more), self.n_items)

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from mmrec_host.runs.finished_run import FinishedRun
 
-from ..peft.base import PEFT, STEM
-from ..ptmrec import PTMRec
-from .item_encoder import build_encoder
+from ..encoders.build import build_encoder
+from ..peft.base import STEM, apply_variant
 
 # What `ptmrec export adapter` puts beside an adapter.
 CARD, SETTINGS = "README.md", "settings.yaml"
@@ -35,7 +34,7 @@ class TunedEncoder:
     def __init__(self, config: Any, folder: Path) -> None:
         self.config = config
         self.encoder = build_encoder(config).to(config["device"])
-        self.handle = PEFT.get(config["variant"] or config["peft"])(self.encoder, config, list(config["modalities"]))
+        self.handle = apply_variant(self.encoder, config, list(config["modalities"]))
         self.handle.load(folder)
         self.handle.train(False)
         sha = hashlib.sha256(config.settings_sha().encode())
@@ -58,8 +57,8 @@ class TunedEncoder:
 
 def adapter_folder(run: FinishedRun) -> Path | None:
     """Where the adapter of a run lies whose best state is a tuned one; None if it scores with frozen features."""
-    model = run.model
-    if not isinstance(model, PTMRec) or all(torch.equal(x, model.frozen[m]) for m, x in model.tables.items()):
+    frozen = run.loader.features.tables()
+    if all(torch.equal(table, frozen[modality]) for modality, table in run.item_features().items()):
         return None
     return run.record.path / "adapter"
 
@@ -68,8 +67,3 @@ def tuned_encoder(run: FinishedRun) -> TunedEncoder | None:
     """The encoder that a run's features come from, if it was tuned; None for the frozen one."""
     folder = adapter_folder(run)
     return None if folder is None else TunedEncoder(run.config, folder)
-
-
-def item_features(run: FinishedRun) -> dict[str, Tensor]:
-    """Modality -> the features [n_items, d] that the run's model scores with: tuned ones, or its frozen input."""
-    return dict(run.model.tables if isinstance(run.model, PTMRec) else run.loader.features.tables())

@@ -26,6 +26,16 @@ IDENTITY_FILE = "encoder.json"
 FORMAT = 1
 
 
+def apply_variant(encoder: DualEncoder, config: Any, modalities: list[str]) -> Handle:
+    """Apply the variant that the key `peft` names: the registered one of that name, or the one that its YAML names.
+
+    Args:
+        encoder: is changed.
+        modalities: whose towers may be tuned.
+    """
+    return PEFT.get(config["variant"] or config["peft"])(encoder, config, modalities)
+
+
 class Handle(ABC):
     """An applied variant.
 

@@ -12,8 +12,7 @@ from feature_cache import describe
 
 from ..items.feature_source import require_raw_content
 from ..items.item_encoder import ItemEncoder
-from ..peft.base import PEFT, STEM
-from .phase import MODES
+from ..peft.base import STEM, apply_variant
 
 MB = 2**20
 TIMED_ITEMS = 8
@@ -21,12 +20,14 @@ BACKWARD = 3  # forward and backward together cost about three forwards
 HALF = 2  # bytes of a cached activation
 
 
-def estimate(config: Any, dataset: Any) -> list[str]:
-    """Lines on encodings, cache, time and activations on this machine; an encoder that fails to load raises."""
-    mode = MODES[config["mode"]]
+def estimate(config: Any, dataset: Any, *, stage2: bool, peft: bool, from_scratch: bool) -> list[str]:
+    """Lines on encodings, cache, time and activations on this machine; an encoder that fails to load raises.
+
+    Args:
+        stage2, peft, from_scratch: what the mode does.
+    """
     n_items = dataset.interactions.n_items
-    stages = [name for name, there in (("stage 1", mode.stage1), ("stage 2", mode.stage2)) if there]
-    lines = [f"mode {config['mode']}: {', then '.join(stages)}"]
+    lines: list[str] = []
     if config["features"] != "encoder":
         return lines
     require_raw_content(config, dataset.folder)
@@ -38,8 +39,8 @@ def estimate(config: Any, dataset: Any) -> list[str]:
     sample = np.arange(min(TIMED_ITEMS, n_items))
     seconds = {m: _time(items, m, sample) for m in config["modalities"]}
     cuts: dict[str, int] = {}
-    if mode.peft:
-        handle = PEFT.get(config["variant"] or config["peft"])(items.encoder, config, list(config["modalities"]))
+    if peft:
+        handle = apply_variant(items.encoder, config, list(config["modalities"]))
         cuts = handle.cuts
         lines.append(f"peft {config['peft']}: {handle.n_parameters():,} parameters")
     for modality, each in seconds.items():
@@ -48,14 +49,14 @@ def estimate(config: Any, dataset: Any) -> list[str]:
         if modality in cuts:
             line += f"; {_tuned(items, modality, sample, cuts[modality], BACKWARD * each * n_items)}"
         lines.append(line)
-    if mode.stage2:
-        epochs = config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"]
+    if stage2:
+        epochs = config["joint_epochs"] if from_scratch else config["stage2_epochs"]
         pools = config["batching"] == "item_pool"
         encodings = n_items if pools else 2 * len(dataset.splits.train_users)
         batches = -(-n_items // config["pool_size"]) if pools else -(-encodings // 2 // config["train_batch_size"])
         lines.append(
             f"stage 2: at most {epochs} epochs of {batches:,} batches"
-            + (f", {encodings:,} encodings an epoch at most and {n_items:,} for each evaluation" if mode.peft else "")
+            + (f", {encodings:,} encodings an epoch at most and {n_items:,} for each evaluation" if peft else "")
         )
     return lines
 

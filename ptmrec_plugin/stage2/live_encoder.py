@@ -4,8 +4,6 @@ raw content; in chunks where a whole pool needs too much memory.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from ..encoders.towers import States
 from ..items.item_encoder import ItemEncoder, stack_states
 from ..peft.base import STEM, Handle
+from .options import TuningOptions
 
 
 class LiveEncoder:
@@ -26,16 +25,15 @@ class LiveEncoder:
         chunk: items encoded at once with gradients; None: all.
     """
 
-    def __init__(self, config: Any, items: ItemEncoder, handle: Handle) -> None:
+    def __init__(self, options: TuningOptions, items: ItemEncoder, handle: Handle) -> None:
         self.items, self.handle, self.encoder = items, handle, handle.encoder
-        self.device, self.chunk = torch.device(config["device"]), config["encode_chunk"]
-        self.half = config["precision"] == "bfloat16"
-        cuts = {m: cut for m, cut in handle.cuts.items() if config["reuse_activations"] and cut != STEM}
+        self.device, self.chunk, self.half = options.device, options.encode_chunk, options.half
+        cuts = {m: cut for m, cut in handle.cuts.items() if options.reuse_activations and cut != STEM}
         self.activations = {m: items.states(self.encoder, m, cut) for m, cut in cuts.items()}
         texts = "t" in handle.cuts and ("t" not in cuts or self.encoder.towers["t"].kind == "states")
         self.tokens = self.encoder.tokens([items.content.text(i) for i in range(items.n_items)]) if texts else None
         for tower in self.encoder.towers.values():
-            tower.recompute = config["gradient_checkpointing"]
+            tower.recompute = options.gradient_checkpointing
 
     def load(self, ids: np.ndarray) -> dict[str, States]:
         """Of each tuned modality what its tower starts from, on the CPU; other processes may do this."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -16,8 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from mmrec_host.errors import ConfigError
 from mmrec_host.ranks import n_local_processes
 
-if TYPE_CHECKING:
-    from .live_encoder import LiveEncoder
+from .live_encoder import LiveEncoder
 
 SAMPLES = 2, 4  # items; what both keep does not grow with them
 GRADIENTS = 1.5  # the backward pass holds gradients beside what the forward pass has kept
@@ -77,9 +76,9 @@ def need(live: LiveEncoder, modality: str) -> Need:
         ids = live.encoder.lengths(live.tokens).argsort(descending=True).numpy()
     recompute, tower.recompute = tower.recompute, False  # whose own hooks would hide what is kept
     try:
+        samples = (live.load_one(modality, ids[:n]).to(live.device) for n in SAMPLES)
         few, more = (
-            kept_bytes(lambda states=states: live.compute(modality, states), live.encoder.parameters())
-            for states in (live.load_one(modality, ids[:n]).to(live.device) for n in SAMPLES)
+            kept_bytes(partial(live.compute, modality, states), live.encoder.parameters()) for states in samples
         )
     finally:
         tower.recompute = recompute

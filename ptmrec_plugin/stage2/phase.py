@@ -1,182 +1,197 @@
-"""What the modes of PTMRec are, as phases.
-
-two_stage          stage 1 on frozen features; stage 2 tunes φ and ψ with knowledge transfer from stage 1's best
-frozen             stage 1 only
-frozen_continued   stage 2's loop without PEFT and without transfer: what more training alone does
-frozen_kt          stage 2's loop without PEFT, with transfer: what self-distillation alone does
-joint              no stage 1: φ and ψ from scratch, without transfer
-joint_kt           joint, with a teacher from stage 1 that the run may not end in
-"""
+"""Stage 2 as a phase of training: φ and ψ, or ψ alone, with knowledge transfer from stage 1's best or without."""
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from mmrec_host.evaluation.score_vectors import vectors_of
+from mmrec_host.models.contract import scores_modality
 from mmrec_host.random_states import init_seed
-from mmrec_host.training.phases import Phase, restore, single_phase
+from mmrec_host.ranks import is_main
+from mmrec_host.training.phases import Phase
 from mmrec_host.training.progress import Best
 
+from ..items.item_encoder import ItemEncoder
+from .base_on_features import FEATURES, BaseOnFeatures, section
+from .options import TuningOptions
 from .pools import PoolBatch, make_batches
 from .transfer import KnowledgeTransfer, RidgeStudent, Teacher
-
-if TYPE_CHECKING:
-    from ..ptmrec import PTMRec
+from .tuner import Tuner
 
 log = logging.getLogger(__name__)
+
 CALIBRATION_BATCHES = 8
+PEFT, STUDENT = "peft.", "student."  # beginnings of the names in a state
 
 
-@dataclass(frozen=True)
-class Mode:
-    """Which stages run and what the second one does."""
+class Stage2(Phase):
+    """Continues from stage 1's best, or begins afresh, on batches that hold a pool of items.
 
-    stage1: bool = True
-    stage2: bool = True
-    peft: bool = True
-    transfer: bool = True
-    from_scratch: bool = False
+    Args:
+        recommender: the base R_ψ, on the features that are tuned.
+        loader: the training loader.
+        config: what the encoder and its variant are built from.
+        options: everything else.
 
+    Attributes:
+        tuner: the encoder with its PEFT parameters φ, from `begin` on; None where nothing is tuned.
+        transfer: from `begin` on; None where nothing is transferred.
+        frozen_score: stage 1's best, by `valid_metric`; None without a stage 1.
+    """
 
-MODES = {
-    "two_stage": Mode(),
-    "frozen": Mode(stage2=False, peft=False, transfer=False),
-    "frozen_continued": Mode(peft=False, transfer=False),
-    "frozen_kt": Mode(peft=False),
-    "joint": Mode(stage1=False, transfer=False, from_scratch=True),
-    "joint_kt": Mode(from_scratch=True),
-}
-
-
-def tunes(mode: str) -> bool:
-    """Whether a mode trains the encoder."""
-    return MODES[mode].peft
-
-
-def plan(model: PTMRec, loader: Any, config: Any) -> list[Phase]:
-    """The phases of the configuration's mode."""
-    mode = MODES[config["mode"]]
-    phases = []
-    if mode.stage1:
-        stage1 = single_phase(model, loader, config)
-        stage1.name = (
-            "stage1"  # with the plain model's draws: mode=frozen is the base on frozen features, number for number
+    def __init__(self, recommender: BaseOnFeatures, loader: Any, config: Any, options: TuningOptions) -> None:
+        self.pools = make_batches(loader, options.batching, options.pool_size, options.kt_users)
+        super().__init__(
+            name="joint" if options.from_scratch else "stage2",
+            n_batches=len(self.pools),
+            epochs=options.epochs,
+            patience=options.patience,
+            eval_every=options.eval_every,
+            score_start=not options.from_scratch,
+            learner=options.learner,
         )
-        stage1.parameter_groups = lambda: [_base_group(model, config["learning_rate"])]
-        stage1.candidate = not mode.from_scratch
-        phases.append(stage1)
-    if mode.stage2:
-        phases.append(_stage2(model, loader, config, mode))
-    return phases
+        self.recommender, self.loader, self.config, self.options = recommender, loader, config, options
+        self.tuner: Tuner | None = None
+        self.transfer: KnowledgeTransfer | None = None
+        self.frozen_score: float | None = None
 
-
-def _base_group(model: PTMRec, learning_rate: float) -> dict[str, Any]:
-    return {"name": "recommender", "params": list(model.base.parameters()), "lr": learning_rate}
-
-
-def _stage2(model: PTMRec, loader: Any, config: Any, mode: Mode) -> Phase:
-    batches = make_batches(loader, config)
-    name = "joint" if mode.from_scratch else "stage2"
-    epochs = config["joint_epochs"] if mode.from_scratch else config["stage2_epochs"]
-    students: list[RidgeStudent] = []
-
-    def begin(best: Best | None) -> None:
+    def begin(self, best: Best | None) -> None:
         """Start from stage 1's best, or afresh; make teacher, student and tuner.
 
         Every part begins in the same random state, whatever came before it: an interrupted run that goes on here, with
         its cache filled, must draw what an uninterrupted one drew.
         """
-        init_seed(int(config["seed"]))
+        seed = self.options.seed
+        init_seed(seed)
         if best is not None:
-            restore(model, best.state)
-            model.frozen_score = best.score
-        if mode.transfer and config["kt_weight"]:
-            if best is not None:
-                _warn_of_chance(config, best)
-            with torch.no_grad():
-                teacher = Teacher(*_vectors(model))
-            student: Any = model.base
-            if getattr(student, "modality_scores", None) is None:
-                student = RidgeStudent(
-                    teacher, model.tables, torch.from_numpy(loader.sampler.pool).to(config["device"])
-                )
-                students.append(student)
-                log.info("%s has no scores of one modality alone: a ridge regression stands in", config["base"])
-            model.transfer = KnowledgeTransfer(teacher, student, config["kt_temperature"])
-            model.transfer.calibrate(itertools.islice(batches.epoch(0, name), CALIBRATION_BATCHES), model.tables)
-            model.kt_weight = config["kt_weight"]
-        if mode.from_scratch and best is not None:
+            self.recommender.restore(best.state)
+            self.frozen_score = best.score
+        if self.options.kt_weight:
+            self.transfer = self._calibrated_transfer(best)
+        if self.options.from_scratch and best is not None:
             # The temperatures are those of the trained scores; the student is the fresh base.
-            init_seed(int(config["seed"]))
-            model.build_base(loader)
-            if model.transfer is not None and not students:
-                model.transfer.student = model.base
-        init_seed(int(config["seed"]))
-        if mode.peft:
-            model.start_tuning(epochs * len(batches))
-        init_seed(int(config["seed"]))
+            init_seed(seed)
+            self.recommender.build(self.loader)
+            if self.transfer is not None and self._ridge_student() is None:
+                self.transfer.student = self.recommender.base
+        init_seed(seed)
+        if self.options.peft:
+            self.tuner = self._make_tuner()
+        init_seed(seed)
 
-    def parameter_groups() -> list[dict[str, Any]]:
-        rate = (
-            config["joint_learning_rate"]
-            if mode.from_scratch
-            else config["learning_rate"] * config["recommender_lr_scale"]
-        )
-        groups = [_base_group(model, rate)] if rate else []
-        if model.tuner is not None:
-            params = list(model.tuner.handle.named_parameters().values())
-            groups.append({"name": "peft", "params": params, "lr": config["tuning_learning_rate"]})
-        for student in students:
-            groups.append(
-                {"name": "student", "params": list(student.parameters()), "lr": rate or config["learning_rate"]}
+    def _calibrated_transfer(self, best: Best | None) -> KnowledgeTransfer:
+        base, tables = self.recommender.base, self.recommender.tables
+        if best is not None:
+            self._warn_of_chance(best)
+        base.eval()
+        teacher = Teacher(*vectors_of(base, self.options.base))
+        student: Any = base
+        if not all(scores_modality(base, modality, table) for modality, table in tables.items()):
+            student = RidgeStudent(
+                teacher, tables, torch.from_numpy(self.loader.sampler.pool).to(self.options.device)
             )
+            log.info("%s has no scores of one modality alone: a ridge regression stands in", self.options.base)
+        transfer = KnowledgeTransfer(teacher, student, self.options.kt_temperature)
+        transfer.calibrate(itertools.islice(self.pools.epoch(0, self.name), CALIBRATION_BATCHES), tables)
+        return transfer
+
+    def _make_tuner(self) -> Tuner:
+        folder = Path(self.config["data_path"]) / self.config["dataset"]
+        items = ItemEncoder(self.config, folder, self.loader.n_items)
+        return Tuner(self.options, items, list(self.recommender.tables), self.epochs * self.n_batches)
+
+    def _ridge_student(self) -> RidgeStudent | None:
+        """The student that stands in for a base without scores of one modality."""
+        student = self.transfer.student if self.transfer is not None else None
+        return student if isinstance(student, RidgeStudent) else None
+
+    def _warn_of_chance(self, best: Best) -> None:
+        """A teacher that ranks no better than chance pins the student to noise."""
+        k = int(self.config["valid_metric"].rpartition("@")[2])
+        chance = best.valid.chance_recall(k)
+        recall = best.valid.means.get(f"recall@{k}")
+        if recall is not None and recall <= 1.2 * chance:
+            log.warning(
+                "stage 1 ended at validation recall@%d %.4f, chance is %.4f: such a teacher has nothing to transfer; "
+                "kt_weight=0 tunes without it.",
+                k, recall, chance,
+            )  # fmt: skip
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """ψ unless its rate is 0, φ, and the weights of a ridge student, each at a rate of its own."""
+        options, groups = self.options, []
+        if options.recommender_rate:
+            psi = list(self.recommender.base.parameters())
+            groups.append({"name": "recommender", "params": psi, "lr": options.recommender_rate})
+        if self.tuner is not None:
+            phi = list(self.tuner.handle.named_parameters().values())
+            groups.append({"name": "peft", "params": phi, "lr": options.peft_rate})
+        if (student := self._ridge_student()) is not None:
+            groups.append({"name": "student", "params": list(student.parameters()), "lr": options.student_rate})
         return groups
 
-    def report() -> dict[str, Any]:
-        if model.tuner is None:
-            return {}
-        return model.tuner.epoch_report() | model.sizes()
+    def batches(self, epoch: int) -> Iterable[PoolBatch]:
+        """The pools of an epoch; what the encoder needs of each is loaded before it comes."""
+        batches = self.pools.epoch(epoch, self.name)
+        return batches if self.tuner is None else self.tuner.ahead(batches, epoch)
 
-    return Phase(
-        name=name,
-        batches=lambda epoch: _loaded(model, batches.epoch(epoch, name), epoch),
-        n_batches=len(batches),
-        loss=model.tuning_loss,
-        parameter_groups=parameter_groups,
-        epochs=epochs,
-        patience=config["stage2_patience"],
-        eval_every=config["stage2_eval_step"],
-        begin=begin,
-        score_start=not mode.from_scratch,
-        before_evaluation=model.refresh,
-        after_backward=lambda: model.tuner and model.tuner.sum_gradients(),
-        report=report,
-        learner=config["stage2_learner"],
-    )
+    def loss(self, batch: PoolBatch) -> dict[str, Tensor]:
+        """L = L_R(ψ, φ) + λ Σ_m KT_m on one pool, its items' features live."""
+        live = self.tuner.features_for_step(batch.items) if self.tuner is not None else {}
+        current = self.recommender.tables
+        tables = {m: x.index_copy(0, batch.items, live[m]) if m in live else x for m, x in current.items()}
+        with self.recommender.live(tables):
+            loss = self.recommender.base.calculate_loss(batch.interactions)
+            if isinstance(loss, tuple):
+                loss = reduce(torch.add, (part.reshape(()) for part in loss))
+            parts = {"recommendation": loss}
+            if self.transfer is not None:
+                z = {m: tables[m][batch.items] for m in tables}
+                transfer = self.transfer.loss(batch, z)
+                parts |= {f"transfer_{m}": self.options.kt_weight * value for m, value in transfer.items()}
+        extra = self.tuner.handle.extra_loss() if self.tuner is not None else None
+        if extra is None:
+            return parts
+        return {**parts, "regularisation": extra if is_main() else extra.detach()}  # φ's gradients will be summed
 
+    def after_backward(self) -> None:
+        """Add up what the processes' shares gave φ."""
+        if self.tuner is not None:
+            self.tuner.sum_gradients()
 
-def _loaded(model: PTMRec, batches: Iterator[PoolBatch], epoch: int) -> Iterator[PoolBatch]:
-    return batches if model.tuner is None else model.tuner.ahead(batches, epoch)
+    def before_evaluation(self) -> None:
+        """Bring the tables to the current φ: all items are encoded anew, unless φ has not changed since."""
+        if self.tuner is not None and self.tuner.changed:
+            self.recommender.put({m: self.tuner.table(m) for m in self.tuner.modalities})
+            self.tuner.changed = False
 
+    def report(self) -> dict[str, Any]:
+        """Gradient norms and encodings of the epoch, and the size of φ."""
+        return {} if self.tuner is None else self.tuner.epoch_report() | self.tuner.sizes()
 
-def _vectors(model: PTMRec):
-    model.eval()
-    return model.representations()
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of φ and of the features that belong to it, and of a ridge student's weights."""
+        state: dict[str, Tensor] = {}
+        if (student := self._ridge_student()) is not None:
+            state |= {f"{STUDENT}{name}": tensor.detach().clone() for name, tensor in student.state_dict().items()}
+        if self.tuner is not None:
+            state |= {f"{PEFT}{name}": tensor for name, tensor in self.tuner.handle.state().items()}
+            state |= {f"{FEATURES}{m}": self.recommender.tables[m].clone() for m in self.tuner.modalities}
+        return state
 
-
-def _warn_of_chance(config: Any, best: Best) -> None:
-    """A teacher that ranks no better than chance pins the student to noise."""
-    k = int(config["valid_metric"].rpartition("@")[2])
-    chance = best.valid.chance_recall(k)
-    recall = best.valid.means.get(f"recall@{k}")
-    if recall is not None and recall <= 1.2 * chance:
-        log.warning(
-            "stage 1 ended at validation recall@%d %.4f, chance is %.4f: such a teacher has nothing to transfer; "
-            "kt_weight=0 tunes without it.",
-            k, recall, chance,
-        )  # fmt: skip
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Bring φ and a ridge student back; a state from before tuning means the variant's first."""
+        state = {name: tensor.to(self.options.device) for name, tensor in state.items()}
+        if self.tuner is not None:
+            self.tuner.handle.load_state(section(state, PEFT) or self.tuner.first_state)
+            self.tuner.changed = False
+        if (student := self._ridge_student()) is not None and (weights := section(state, STUDENT)):
+            student.load_state_dict(weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -98,7 +97,7 @@ class InteractionBatches(ItemPools):
             yield self._batch(np.unique(interactions[1:]), interactions, rng)
 
 
-def make_batches(loader: TrainLoader, config: Any) -> ItemPools:
-    """The batches that the `batching` key names."""
+def make_batches(loader: TrainLoader, batching: str, pool_size: int, n_rows: int) -> ItemPools:
+    """The batches that `batching` names: item_pool or interaction."""
     kinds = {"item_pool": ItemPools, "interaction": InteractionBatches}
-    return kinds[config["batching"]](loader, int(config["pool_size"]), int(config["kt_users"]))
+    return kinds[batching](loader, pool_size, n_rows)

@@ -23,8 +23,9 @@ from mmrec_host.config import Config, load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
 
+from ..encoders.build import build_encoder
 from ..encoders.dual import DualEncoder
-from ..items.item_encoder import build_encoder, stack_states
+from ..items.item_encoder import stack_states
 from ..peft.base import PEFT, STEM, Handle
 
 TEXTS = ["a red shoe for running", "tea", "a blue tent", "a lamp with a green shade and a long cord"]

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from mmrec_host.graphs.item_graph import cosine_neighbours
-from ptmrec_plugin.ptmrec import PTMRec
 
 from .sides import Side
 
@@ -48,14 +47,14 @@ def neighbour_views(sides: Sequence[Side]) -> dict[str, list[View]]:
     """Modality -> a view for each different table: the frozen features first, then those that a run tuned."""
     tables: dict[str, dict[str, Tensor]] = {}
     for side in sides:
-        model, suffix = side.run.model, f" ({side.name})" if side.name else ""
-        tuned = model.tables if isinstance(model, PTMRec) else {}
+        suffix = f" ({side.name})" if side.name else ""
+        current = side.run.item_features()
         for modality, frozen in side.run.loader.features.tables().items():
             seen = tables.setdefault(modality, {})
             if not any(_same(frozen, table) for table in seen.values()):
                 seen[f"Frozen features{suffix if seen else ''}"] = frozen
-            if modality in tuned and not any(_same(tuned[modality], table) for table in seen.values()):
-                seen[f"Tuned features{suffix}"] = tuned[modality]
+            if not any(_same(current[modality], table) for table in seen.values()):
+                seen[f"Tuned features{suffix}"] = current[modality]
     return {modality: _views(found) for modality, found in tables.items()}
 
 

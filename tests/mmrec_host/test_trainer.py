@@ -12,7 +12,7 @@ from mmrec_host.config import load_config
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
 from mmrec_host.training.options import TrainingOptions
-from mmrec_host.training.phases import Phase, single_phase
+from mmrec_host.training.phases import Phase, SinglePhase
 from mmrec_host.training.trainer import Trainer, TrainingFailed
 
 
@@ -38,7 +38,7 @@ def test_the_best_validation_epoch_is_brought_back_and_test_is_scored_once(toy_k
 def test_training_stops_when_the_misses_exceed_the_patience(made):
     config, dataset, loader, model = made
     lines: list[dict] = []
-    phase = single_phase(model, loader, config)
+    phase = SinglePhase(model, loader, config)
     phase.loss = lambda batch: model.calculate_loss(batch) * 0  # nothing is learned, so only epoch 1 is "better"
     Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid, lines.append).fit([phase])
     assert len(lines) == 1 + config["stopping_step"] + 1
@@ -52,7 +52,7 @@ def test_a_nan_keeps_the_best_state_so_far(made):
         calls["n"] += 1
         return model.calculate_loss(batch) * (float("nan") if calls["n"] > 2 * len(loader) else 1)
 
-    phase = single_phase(model, loader, config)
+    phase = SinglePhase(model, loader, config)
     phase.loss = loss
     outcome = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit([phase])
     assert outcome.best.epoch in (1, 2) and "epoch 3" in outcome.notes[0]
@@ -62,7 +62,7 @@ def test_a_nan_keeps_the_best_state_so_far(made):
 
 def test_scores_that_are_nan_keep_the_best_state_so_far(made):
     config, dataset, loader, model = made
-    phase = single_phase(model, loader, config)
+    phase = SinglePhase(model, loader, config)
     epochs = {"n": 0}
 
     def diverge() -> None:
@@ -78,7 +78,7 @@ def test_scores_that_are_nan_keep_the_best_state_so_far(made):
 
 def test_a_nan_from_the_start_is_a_message(made):
     config, dataset, loader, model = made
-    phase = single_phase(model, loader, config)
+    phase = SinglePhase(model, loader, config)
     phase.loss = lambda batch: model.calculate_loss(batch) * float("inf")
     with pytest.raises(TrainingFailed, match="learning_rate"):
         Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit([phase])
@@ -96,7 +96,7 @@ def test_a_phase_that_may_not_be_ended_in_only_prepares(made):
     seen = []
 
     def phase(name: str, candidate: bool, rate: float) -> Phase:
-        one = single_phase(model, loader, config)
+        one = SinglePhase(model, loader, config)
         one.name, one.candidate, one.epochs = name, candidate, 2
         one.begin = lambda best: seen.append(best.phase if best else None)
         one.parameter_groups = lambda: [{"params": list(model.parameters()), "lr": rate}]

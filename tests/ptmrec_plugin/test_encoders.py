@@ -12,8 +12,8 @@ from PIL import Image
 
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
+from ptmrec_plugin.encoders.build import build_encoder, encoder_identity
 from ptmrec_plugin.encoders.unfuse import refuse_state_dict, unfuse
-from ptmrec_plugin.items.item_encoder import build_encoder, encoder_identity
 
 TEXTS = ["a red shoe", "a rather long sentence about nothing in particular, but with many words", "knife", ""]
 

@@ -19,8 +19,9 @@ from feature_cache import Store, describe
 from mmrec_host.config import load_config
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.finished_run import open_run
+from ptmrec_plugin.encoders.build import build_encoder
 from ptmrec_plugin.encoders.unfuse import unfuse
-from ptmrec_plugin.items.item_encoder import ItemEncoder, build_encoder
+from ptmrec_plugin.items.item_encoder import ItemEncoder
 from ptmrec_plugin.items.run_encoding import of_run
 from ptmrec_plugin.items.tuned_encoder import tuned_encoder
 
@@ -37,13 +38,13 @@ def test_exported_features_are_the_tuned_tables_and_other_models_train_on_them(f
     shutil.copytree(served / "data/toy", tmp_path / "data/toy")
     assert ptmrec("export", "features", "--run", run.record.path, "--to", tmp_path / "data/toy")[0] == 0
     for modality, table in read(tmp_path / "data/toy").items():
-        assert table.dtype == np.float32 and table.shape == tuple(run.model.tables[modality].shape)
-        np.testing.assert_array_equal(table, run.model.tables[modality])
-        assert not np.array_equal(table, run.model.frozen[modality])
+        assert table.dtype == np.float32 and table.shape == tuple(run.item_features()[modality].shape)
+        np.testing.assert_array_equal(table, run.item_features()[modality])
+        assert not np.array_equal(table, run.loader.features.tables()[modality])
     places = {f"{key}_path": str(tmp_path / key) for key in ("data", "run", "cache")}
     small = {"features": "files", "epochs": 1, "device": "cpu", "progress": False, "topk": [20]}
     done = quick_start("FREEDOM", "toy", {**places, **small, "trainable_features": False})
-    torch.testing.assert_close(done.model.v_feat, run.model.tables["v"], rtol=0, atol=0)
+    torch.testing.assert_close(done.model.v_feat, run.item_features()["v"], rtol=0, atol=0)
 
 
 def test_frozen_features_come_from_a_dataset_or_a_run_alike(finished, ptmrec, served, tmp_path):
@@ -122,7 +123,7 @@ def test_peft_alone_loads_the_adapter_on_the_unfused_model(finished, ptmrec, tmp
     PeftModel.from_pretrained(unfuse(encoder.model), str(tmp_path / "lora")).eval()
     items = ItemEncoder(run.config, run.dataset.folder, N_ITEMS)
     with torch.no_grad():
-        for modality, table in run.model.tables.items():
+        for modality, table in run.item_features().items():
             pooled = encoder.encode(modality, items.inputs(encoder, modality, np.arange(N_ITEMS)))
             torch.testing.assert_close(items.transform(modality)(pooled), table, atol=5e-3, rtol=1e-2)
 
@@ -147,7 +148,7 @@ def test_a_run_encodes_its_items_as_it_scored_them_under_a_fingerprint_of_the_ad
     run = open_run(finished(name))
     encoding = of_run(run, None, {})
     assert code == 0 and encoding.tuned.digest in out
-    for modality, table in run.model.tables.items():
+    for modality, table in run.item_features().items():
         torch.testing.assert_close(encoding.features(modality), table, atol=1e-4, rtol=1e-3)
     held = [s for s in describe(Store(served / "cache/toy")) if s.fields.get("adapter") == encoding.tuned.digest]
     assert len(held) == 2 and all(s.complete for s in held)
@@ -158,7 +159,7 @@ def test_a_runs_encoder_encodes_another_dataset(finished, ptmrec, served):
     code, out, _ = ptmrec("export", "features", "--run", finished("tuned"), "-d", "other", "--to", served / "other")
     assert code == 0
     for modality, table in read(served / "other").items():
-        assert table.shape == tuple(open_run(finished("tuned")).model.tables[modality].shape)
+        assert table.shape == tuple(open_run(finished("tuned")).item_features()[modality].shape)
     held = describe(Store(served / "cache/other"))
     assert sum("adapter" in s.fields for s in held) == 2
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
+from tuners import make_tuner
 
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
-from mmrec_host.runs.build import build
 from ptmrec_plugin.items.load_ahead import load_ahead
 from ptmrec_plugin.stage2 import memory
 from ptmrec_plugin.stage2.memory import kept_bytes
@@ -22,12 +22,11 @@ DEEP = {"vision_blocks": "all", "text_blocks": "all", "peft_lora_dropout": 0.2}
 def tuned(toy_keys, **keys):
     """A tuner whose LoRA is not at its start."""
     config = load_config("PTMRec", "toy", overrides={**toy_keys, **DEEP, **keys})
-    _, _, model = build(config)
-    model.start_tuning(1)
+    tuner = make_tuner(config)
     generator = torch.Generator().manual_seed(3)
-    for parameter in model.tuner.handle.named_parameters().values():
+    for parameter in tuner.handle.named_parameters().values():
         parameter.data.normal_(0, 0.1, generator=generator)
-    return model.tuner
+    return tuner
 
 
 def step(tuner):

@@ -13,10 +13,11 @@ from mmrec_host.bridge.checkout import load_checkout
 from mmrec_host.cli.plugins import load_plugin
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
+from mmrec_host.evaluation.score_vectors import vectors_of
 from mmrec_host.models.base import MODELS
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
-from ptmrec_plugin.stage2.phase import MODES
+from ptmrec_plugin.modes import MODES
 from ptmrec_plugin.stage2.pools import make_batches
 
 # Keeps a graph of the features, scores with what the last batch left, and draws a plain tensor at construction.
@@ -80,20 +81,20 @@ def test_every_mode_runs_and_tunes_what_it_should(mode, keys):
 
 def test_the_teacher_scores_as_the_base_does(keys):
     result = quick_start("PTMRec", "toy", {**keys, "mode": "frozen"})
-    users, items = result.model.representations()
+    users, items = vectors_of(result.model, "PTMRec")
     scores = result.model.full_sort_predict([torch.arange(len(users)), None])
     torch.testing.assert_close(users @ items.T, scores, atol=1e-4, rtol=1e-4)
 
 
 def test_graphs_follow_the_features_and_all_else_stays(keys):
     model = build(load_config("PTMRec", "toy", overrides=keys))[2]
-    inner = model.base.inner
+    inner = model.recommender.base.inner
     inner.last = torch.ones(model.n_items, 8)
     before = {"graph": inner.graph.to_dense().clone(), "drawn": inner.drawn.clone(), "ids": inner.ids.weight.clone()}
     generator = torch.Generator().manual_seed(0)
-    tables = {m: torch.randn(x.shape, generator=generator) for m, x in model.tables.items()}
+    tables = {m: torch.randn(x.shape, generator=generator) for m, x in model.item_features().items()}
     state = torch.get_rng_state()
-    model._put(tables)
+    model.recommender.put(tables)
     assert torch.equal(torch.get_rng_state(), state)  # the twin's draws are not the run's
     unit = torch.nn.functional.normalize(tables["t"], dim=1)
     neighbours = (unit @ unit.T).topk(5).indices
@@ -101,17 +102,18 @@ def test_graphs_follow_the_features_and_all_else_stays(keys):
     assert not torch.equal(inner.graph.to_dense(), before["graph"])
     assert torch.equal(inner.drawn, before["drawn"]) and torch.equal(inner.ids.weight, before["ids"])
     assert torch.equal(inner.last, torch.ones(model.n_items, 8)) and torch.equal(inner.image.weight, tables["v"])
-    model._put(model.frozen)
+    model.recommender.put(model.recommender.frozen)
     assert torch.equal(inner.graph.to_dense(), before["graph"])
 
 
 def test_a_base_that_learns_without_negatives_gets_pairs(keys):
     config = load_config("PTMRec", "toy", overrides={**keys, "use_neg_sampling": False})
     _, loader, model = build(config)
-    batches = list(make_batches(loader, config).epoch(1, "stage2"))
+    batches = list(make_batches(loader, "item_pool", config["pool_size"], config["kt_users"]).epoch(1, "stage2"))
     assert all(len(batch.interactions) == 2 for batch in batches)
     assert sum(batch.interactions.shape[1] for batch in batches) == len(loader.users)
-    assert torch.isfinite(sum(model.tuning_loss(batches[0]).values()))
+    stage2 = model.phases(loader)[1]
+    assert torch.isfinite(sum(stage2.loss(batches[0]).values()))
 
 
 def test_an_interrupted_run_ends_bit_equal(keys, tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ import torch
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
+from ptmrec_plugin.encoders.build import build_encoder
 from ptmrec_plugin.encoders.dual import DualEncoder
-from ptmrec_plugin.items.item_encoder import build_encoder
 from ptmrec_plugin.peft.base import PEFT, Handle
 from ptmrec_plugin.testing.variants import apply_variant, new_optimizer, train_steps, variant_config
 

@@ -107,7 +107,7 @@ def test_what_fails_in_all_processes_is_their_message(raw_data, tmp_path):
 TOGETHER = r"""
 import os, sys, torch
 from mmrec_host import processes, ranks
-from mmrec_host.cli import main, report
+from mmrec_host.cli.main import main, report
 from mmrec_host.errors import ConfigError
 
 rank = ranks.rank()

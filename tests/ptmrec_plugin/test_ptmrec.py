@@ -8,6 +8,7 @@ import logging
 import numpy as np
 import pytest
 import torch
+from tuners import make_tuner
 
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError, DataError
@@ -16,12 +17,16 @@ from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
 from mmrec_host.training.options import TrainingOptions
 from mmrec_host.training.trainer import Trainer
+from ptmrec_plugin.modes import MODES
 from ptmrec_plugin.peft.adalora import AdaLoraHandle
-from ptmrec_plugin.stage2.phase import MODES
-from ptmrec_plugin.stage2.tuner import Tuner
 
 MODELS.get("PTMRec")
 QUICK = {"stage2_epochs": 2, "joint_epochs": 2, "pool_size": 16, "tuning_learning_rate": 0.01, "learning_rate": 0.01}
+
+
+def features_of(model, modality: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The features that a PTMRec scores with, and the frozen ones."""
+    return model.item_features()[modality], model.recommender.frozen[modality]
 
 
 def epochs_of(result) -> list[dict]:
@@ -53,12 +58,12 @@ def test_every_kind_of_variant_runs_and_its_adapter_gives_the_features_that_were
     line = epochs_of(result)[-1]
     assert line["peft_parameters"] > 0 and line["gradient_norm_t"] > 0
     assert ("regularisation" in line["loss"]) == (peft == "adalora")
-    _, _, fresh = build(load_config("PTMRec", "toy", overrides=keys))
-    fresh.start_tuning(1)
-    fresh.tuner.handle.load(result.record.path / "adapter")
-    for modality in fresh.tuner.modalities:
-        assert not torch.equal(result.model.tables[modality], result.model.frozen[modality])
-        torch.testing.assert_close(fresh.tuner.table(modality), result.model.tables[modality])
+    tuner = make_tuner(load_config("PTMRec", "toy", overrides=keys))
+    tuner.handle.load(result.record.path / "adapter")
+    for modality in tuner.modalities:
+        tuned, frozen = features_of(result.model, modality)
+        assert not torch.equal(tuned, frozen)
+        torch.testing.assert_close(tuner.table(modality), tuned)
 
 
 def test_the_trainer_s_steps_drive_adalora_s_schedule(toy_keys, monkeypatch):
@@ -104,68 +109,69 @@ def test_the_best_state_comes_back_with_its_features_and_adapter(toy_keys, base)
     _, _, scoring = build(config)
     scoring.restore(checkpoint["state"])  # without the encoder
     assert torch.equal(scoring.full_sort_predict([users]), scores)
-    _, _, fresh = build(config)
-    fresh.start_tuning(1)
+    _, loader, fresh = build(config)
+    fresh.phases(loader)[0].begin(None)
     fresh.restore(checkpoint["state"])
     assert torch.equal(fresh.full_sort_predict([users]), scores)
     # The adapter folder alone gives the same features, encoded anew.
-    tuner = Tuner(config, fresh.tuner.items, ["v", "t"], 1)
+    tuner = make_tuner(config)
     tuner.handle.load(result.record.path / "adapter")
     for modality in "vt":
-        torch.testing.assert_close(tuner.table(modality), model.tables[modality], atol=1e-6, rtol=1e-6)
-        assert not torch.allclose(model.tables[modality], model.frozen[modality], atol=1e-4)
+        tuned, frozen = features_of(model, modality)
+        torch.testing.assert_close(tuner.table(modality), tuned, atol=1e-6, rtol=1e-6)
+        assert not torch.allclose(tuned, frozen, atol=1e-4)
 
 
 @pytest.mark.parametrize("peft", ["lora", "side", "none"])
 def test_cached_activations_give_the_features_of_the_whole_encoder(peft, toy_keys):
     config = load_config("PTMRec", "toy", overrides={**toy_keys, "peft": peft})
-    _, _, model = build(config)
-    model.start_tuning(1)
-    whole = Tuner(config.replaced(reuse_activations=False), model.tuner.items, ["v", "t"], 1)
-    assert model.tuner.modalities == ([] if peft == "none" else ["v", "t"])
+    frozen = build(config)[1].features.tables()
+    reading, whole = make_tuner(config), make_tuner(config.replaced(reuse_activations=False))
+    assert reading.modalities == ([] if peft == "none" else ["v", "t"])
     ids = np.array([3, 0, 17])
-    for modality in model.tuner.modalities:
-        cached, computed = (tuner.live(torch.from_numpy(ids))[modality] for tuner in (model.tuner, whole))
+    for modality in reading.modalities:
+        cached, computed = (tuner.live(torch.from_numpy(ids))[modality] for tuner in (reading, whole))
         torch.testing.assert_close(cached, computed, atol=2e-3, rtol=2e-3)  # float16 in the cache
-        torch.testing.assert_close(cached, model.frozen[modality][ids], atol=2e-3, rtol=2e-3)
+        torch.testing.assert_close(cached, frozen[modality][ids], atol=2e-3, rtol=2e-3)
 
 
 def begun(keys: dict):
-    """A model whose second phase has begun, and its training loader."""
+    """The second phase of a model, begun, and its model."""
     config = load_config("PTMRec", "toy", overrides=keys)
     dataset, loader, model = build(config)
     first, second = model.phases(loader)
     trainer = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid)
     second.begin(trainer.fit([first]).best if first.candidate else None)
-    return loader, model
+    return second, model
 
 
 def test_joint_kt_teaches_the_fresh_recommender(toy_keys):
     config = load_config("PTMRec", "toy", overrides={**toy_keys, **QUICK, "mode": "joint_kt"})
     dataset, loader, model = build(config)
-    taught = model.base
+    taught = model.scorer()
     trainer = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid)
     first, second = model.phases(loader)
     trainer._run(first, None)
     second.begin(trainer.progress.best)
-    assert model.base is not taught and model.transfer.student is model.base
-    assert not torch.equal(model.base.user_embedding.weight, taught.user_embedding.weight)
+    fresh = model.scorer()
+    assert fresh is not taught and second.transfer.student is fresh
+    assert not torch.equal(fresh.user_embedding.weight, taught.user_embedding.weight)
 
 
 def test_shuffled_features_stay_shuffled_when_the_encoder_is_tuned(toy_keys):
-    _, model = begun({**toy_keys, **QUICK, "shuffle_features": True})
+    stage2, model = begun({**toy_keys, **QUICK, "shuffle_features": True})
     plain = begun({**toy_keys, **QUICK})[1]
     for modality in "vt":
-        torch.testing.assert_close(model.tuner.table(modality), model.frozen[modality], atol=2e-3, rtol=2e-3)
-        live = model.tuner.live(torch.tensor([2, 5]))[modality]
-        torch.testing.assert_close(live, model.frozen[modality][[2, 5]], atol=2e-3, rtol=2e-3)
-        assert not torch.allclose(model.frozen[modality], plain.frozen[modality], atol=1e-2)
+        _, frozen = features_of(model, modality)
+        torch.testing.assert_close(stage2.tuner.table(modality), frozen, atol=2e-3, rtol=2e-3)
+        live = stage2.tuner.live(torch.tensor([2, 5]))[modality]
+        torch.testing.assert_close(live, frozen[[2, 5]], atol=2e-3, rtol=2e-3)
+        assert not torch.allclose(frozen, features_of(plain, modality)[1], atol=1e-2)
 
 
 def test_a_recommender_at_rate_zero_stays_as_it_was_while_the_encoder_learns(toy_keys):
-    loader, model = begun({**toy_keys, **QUICK, "recommender_lr_scale": 0.0})
-    groups = model.phases(loader)[1].parameter_groups()
-    assert [group["name"] for group in groups] == ["peft"]
+    stage2, _ = begun({**toy_keys, **QUICK, "recommender_lr_scale": 0.0})
+    assert [group["name"] for group in stage2.parameter_groups()] == ["peft"]
 
 
 @pytest.mark.parametrize("keys", [{"batching": "interaction"}, {"base": "FREEDOM", "rebuild_graph": False}])
@@ -183,8 +189,8 @@ def test_a_loss_that_no_feature_enters_is_said(toy_keys, caplog):
 
 
 def test_freedom_without_modal_losses_is_taught_through_a_ridge_regression(toy_keys):
-    _, model = begun({**toy_keys, **QUICK, "base": "FREEDOM", "reg_weight": 0.0})
-    assert type(model.transfer.student).__name__ == "RidgeStudent"
+    stage2, _ = begun({**toy_keys, **QUICK, "base": "FREEDOM", "reg_weight": 0.0})
+    assert type(stage2.transfer.student).__name__ == "RidgeStudent"
 
 
 def test_one_seed_gives_one_result(toy_keys):
@@ -194,7 +200,7 @@ def test_one_seed_gives_one_result(toy_keys):
 
 def test_untuned_towers_keep_their_frozen_features(toy_keys):
     result = quick_start("PTMRec", "toy", {**toy_keys, **QUICK, "vision_blocks": 0, "mode": "joint"})
-    assert torch.equal(result.model.tables["v"], result.model.frozen["v"])
+    assert torch.equal(*features_of(result.model, "v"))
     assert "gradient_norm_v" not in epochs_of(result)[-1] and epochs_of(result)[-1]["gradient_norm_t"] > 0
 
 

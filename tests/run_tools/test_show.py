@@ -94,7 +94,7 @@ def test_what_the_test_split_holds_is_shown_with_its_place(pair_page, shown_pair
 
 def test_neighbours_before_and_after_stand_side_by_side(pair_page, shown_pair):
     model = open_run(shown_pair[1]).model
-    assert not torch.equal(model.frozen["v"], model.tables["v"])
+    assert not torch.equal(model.recommender.frozen["v"], model.item_features()["v"])
     part = section(pair_page, "neighbours")
     strips = {m: [] for m in ("Frozen features, image", "Tuned features (B), image", "Tuned features (B), text")}
     for name, found in strips.items():
@@ -102,8 +102,8 @@ def test_neighbours_before_and_after_stand_side_by_side(pair_page, shown_pair):
     assert {len(found) for found in strips.values()} == {46}
     items = [int(details.all("h3")[0].text.rsplit(" ", 1)[1]) for details in part.all("details")]
     for name, table in (
-        ("Frozen features, image", model.frozen["v"]),
-        ("Tuned features (B), image", model.tables["v"]),
+        ("Frozen features, image", model.recommender.frozen["v"]),
+        ("Tuned features (B), image", model.item_features()["v"]),
     ):
         unit = torch.nn.functional.normalize(table, dim=1)
         cosines = unit @ unit.T

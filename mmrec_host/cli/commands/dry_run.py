@@ -6,6 +6,7 @@ from ...config import Config
 from ...data.dataset import load_dataset
 from ...device import resolve_device
 from ...models.base import MODELS
+from ...models.contract import EstimatesCost
 
 FLOAT, ADAM_COPIES = 4, 4  # bytes; parameter, gradient and Adam's two moments
 
@@ -29,7 +30,6 @@ def describe(config: Config) -> str:
         f"# memory of id tables with Adam: {rows * dim * FLOAT * ADAM_COPIES / 2**20:,.0f} MB; of a block of scores: "
         f"{score_block / 2**20:,.0f} MB",
     ]
-    own = getattr(model, "dry_run", None)
-    if own is not None:
-        lines += [f"# {line}" for line in own(config, dataset)]
+    if isinstance(model, EstimatesCost):
+        lines += [f"# {line}" for line in model.dry_run(config, dataset)]
     return "\n".join(lines)

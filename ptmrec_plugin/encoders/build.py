@@ -1,0 +1,25 @@
+"""The encoder that the configuration names."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from mmrec_host.config import Config
+
+from .dual import ENCODERS, DualEncoder
+
+
+def build_encoder(config: Any) -> DualEncoder:
+    """A fresh encoder of the configuration's `encoder` option group, on the CPU."""
+    return ENCODERS.get(config["encoder_builder"] or config["encoder"])(config)
+
+
+def encoder_identity(config: Any) -> dict[str, Any]:
+    """What identifies the encoder's output; weights are loaded and hashed once a process."""
+    return _identity(tuple((k, config[k]) for k in sorted(config) if k == "encoder" or k.startswith("encoder_")))
+
+
+@functools.lru_cache(maxsize=8)
+def _identity(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return build_encoder(Config(dict(options))).identity
