@@ -51,9 +51,9 @@ def gather(compute: Callable[[], T]) -> list[T]:
     everyone: list[Any] = [None] * n_processes()
     with _together():
         dist.all_gather_object(everyone, mine)
-    for _, error in everyone:
-        if error is not None:
-            raise error
+    for _, raised in everyone:
+        if raised is not None:
+            raise raised
     return [value for value, _ in everyone]
 
 
@@ -120,7 +120,7 @@ def gather_rows(rows: Tensor, counts: Sequence[int]) -> Tensor:
 
 class _GatherRows(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:
         ctx.counts = counts
         padded = rows.new_zeros(max(counts), *rows.shape[1:])
         padded[: len(rows)] = rows.detach()
@@ -130,5 +130,5 @@ class _GatherRows(torch.autograd.Function):
         return torch.cat([part[:count] for part, count in zip(everyone, counts)])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient.split(ctx.counts)[rank()].contiguous(), None

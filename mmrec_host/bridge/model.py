@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from ..random_states import forked_random_states, random_states
 from ..training.phases import Phase, SinglePhase
 from .data_folder import data_folder
 from .loader import MMRecLoader
+from .mmrec_names.common.abstract_recommender import GeneralRecommender
 from .model_file import ModelFile
 from .state import PlainState
 from .world import mmrec_world
@@ -57,9 +59,10 @@ class MMRecModel(Model):
         self.config, self.device, self._dataloader = config, config["device"], dataloader
         self._states = random_states()
         self.loader, self.inner = self._build(config, dataloader)
+        self.n_users, self.n_items = self.inner.n_users, self.inner.n_items
         self._plain = PlainState(self.inner)
 
-    def _build(self, config: Any, dataloader: Any) -> tuple[MMRecLoader, nn.Module]:
+    def _build(self, config: Any, dataloader: Any) -> tuple[MMRecLoader, GeneralRecommender]:
         folder = Path(config["data_path"]) / config["dataset"]
         own_keys = {key: config[key] or name for key, name in self.file.data_files().items()}
         missing = [name for name in own_keys.values() if not (folder / name).is_file()]
@@ -90,18 +93,8 @@ class MMRecModel(Model):
     def _cuda(self) -> bool:
         return self.device.type == "cuda"
 
-    def _world(self):
+    def _world(self) -> AbstractContextManager[None]:
         return mmrec_world(self.file.world, self._cuda)
-
-    @property
-    def n_users(self) -> int:
-        """Number of users."""
-        return self.inner.n_users
-
-    @property
-    def n_items(self) -> int:
-        """Number of items."""
-        return self.inner.n_items
 
     @property
     def v_feat(self) -> Tensor | None:
@@ -156,7 +149,7 @@ class MMRecModel(Model):
 def adapter(file: ModelFile) -> type[MMRecModel]:
     """The class that the registry holds for the model of `file`."""
     about = {"__module__": str(file.path), "__doc__": file.about(), "file": file, "yaml": file.yaml}
-    return type(str(file.name), (MMRecModel,), about)
+    return type(file.name, (MMRecModel,), about)
 
 
 def register(file: ModelFile) -> None:

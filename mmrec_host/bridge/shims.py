@@ -62,12 +62,12 @@ class ShimFinder(MetaPathFinder, Loader):
         self.made.append(spec.name)
         module = ModuleType(spec.name)
         if spec.name == "torch_scatter":
-            module.scatter_add = module.scatter = scatter_add
+            vars(module).update(scatter_add=scatter_add, scatter=scatter_add)
         elif spec.name.startswith("models."):
             target = importlib.import_module(spec.name.removeprefix("models."))
-            module.__dict__.update({k: v for k, v in vars(target).items() if not k.startswith("__")})
+            vars(module).update({k: v for k, v in vars(target).items() if not k.startswith("__")})
         else:
-            module.__getattr__ = Absent(spec.name).__getattr__
+            vars(module)["__getattr__"] = Absent(spec.name).__getattr__
         return module
 
     def exec_module(self, module: ModuleType) -> None:

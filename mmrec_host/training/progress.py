@@ -48,8 +48,9 @@ class Progress:
 
     def next_phase(self, candidate: bool) -> Progress:
         """The start of the phase after this one; `candidate`: the run may end in this one's best."""
-        better = candidate and (self.overall is None or self.best.score > self.overall.score)
-        overall = self.best if better else self.overall
+        overall = self.overall
+        if candidate and self.best is not None and (overall is None or self.best.score > overall.score):
+            overall = self.best
         return Progress(self.phase + 1, previous=self.best, overall=overall, seconds=self.seconds, notes=self.notes)
 
     def plain(self) -> dict[str, Any]:

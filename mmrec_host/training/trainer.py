@@ -129,7 +129,8 @@ class Trainer:
                         self._note(f"{phase.name}, epoch {at.epoch}: {error}")
                         break
                     at.misses = 0 if better else at.misses + 1
-                    bar.set_postfix_str(f"{self.metric} {at.best.score:.4f} at {at.best.epoch}")
+                    if at.best is not None:
+                        bar.set_postfix_str(f"{self.metric} {at.best.score:.4f} at {at.best.epoch}")
                 if self.checkpoint is not None:
                     self.checkpoint.save(lambda: self._state(optimizer, scheduler))
         if at.best is not None:
