@@ -55,13 +55,13 @@ class Config(dict):
         return Config({**self, **values}, self.search, self.overrides, self.defaults)
 
     def plain(self) -> dict[str, Any]:
-        """Values as YAML can hold them."""
+        """The configuration with values that YAML can hold: others become text."""
         return {
             k: v if isinstance(v, (str, int, float, bool, list, dict, type(None))) else str(v) for k, v in self.items()
         }
 
     def to_yaml(self) -> str:
-        """YAML text of all values."""
+        """YAML text of the whole configuration."""
         return dump(self.plain())
 
     def label(self) -> str:
@@ -103,7 +103,7 @@ def _changes(overrides: Mapping[str, Any] | None, files: Sequence[Path]) -> dict
 
 
 def known_keys(model: str, dataset: str, overrides: Mapping[str, Any], files: Sequence[Path] = ()) -> set[str]:
-    """The keys that a layer of this model defines."""
+    """The keys that the layers of a model on a dataset define."""
     return {key for layer in collect_layers(model, dataset, _changes(overrides, files)) for key in layer.values}
 
 

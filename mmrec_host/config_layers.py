@@ -153,7 +153,7 @@ def type_error(key: str, value: Any, default: Any) -> str | None:
 
 
 def value_errors(values: Mapping[str, Any], layers: Sequence[Layer]) -> Iterator[str]:
-    """What is out of the range that the layers allow."""
+    """Messages on the values that are out of the range that the layers allow."""
     for layer in layers:
         for key, least in layer.minimum.items():
             value = values.get(key)

@@ -45,7 +45,7 @@ def forked_random_states(states: Mapping[str, Any]) -> Iterator[None]:
 
 
 def set_random_states(states: Mapping[str, Any]) -> None:
-    """Bring back what `random_states` gave."""
+    """Put the global generators into the states that `random_states` gave."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words), gauss))
     name, keys, *rest = states["numpy"]

@@ -111,17 +111,17 @@ class MMRecModel(Model):
         return [SinglePhase(self, self.loader, self.config)]
 
     def pre_epoch_processing(self) -> None:
-        """The model's."""
+        """Let the file's model prepare a training epoch."""
         with self._world():
             self.inner.pre_epoch_processing()
 
     def post_epoch_processing(self) -> str | None:
-        """The model's."""
+        """Let the file's model end a training epoch; a returned text is logged."""
         with self._world():
             return self.inner.post_epoch_processing()
 
     def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """The model's loss of a batch; the model may change the batch."""
+        """Loss of a batch, computed by the file's model, which may change the batch."""
         with self._world():
             return self.inner.calculate_loss(interaction)
 
@@ -135,7 +135,7 @@ class MMRecModel(Model):
         return {k: v.detach().clone() for k, v in self.state_dict().items()} | self._plain.snapshot()
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Bring a snapshot back."""
+        """Bring back what `snapshot` copied."""
         self._plain.restore(state)  # first: it may put a tensor where a parameter stands
         parameters = {k: v for k, v in state.items() if not PlainState.owns(k)}
         for key in parameters.keys() - self.state_dict().keys():  # or the other way round

@@ -61,7 +61,7 @@ class ModelFile:
 
     @property
     def is_mmrec(self) -> bool:
-        """Whether it is written for MMRec, not for this host's registries."""
+        """Whether the file is written for MMRec, not for this host's registries."""
         return any(name.startswith(("common.", "models.")) or name == "utils.utils" for name in self.imports)
 
     @cached_property

@@ -58,7 +58,7 @@ class ShimFinder(MetaPathFinder, Loader):
         return ModuleSpec(name, self, is_package=True) if served else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The stand-in; `made` keeps its name, to take it out of `sys.modules` again."""
+        """Make a stand-in module; `made` keeps its name, to take it out of `sys.modules` again."""
         self.made.append(spec.name)
         module = ModuleType(spec.name)
         if spec.name == "torch_scatter":
@@ -71,7 +71,7 @@ class ShimFinder(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing to run: `create_module` made it whole."""
+        """Run nothing: `create_module` made the module whole."""
 
 
 def _update(self: sp.dok_matrix, data: dict[tuple[int, int], float]) -> None:

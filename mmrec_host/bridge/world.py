@@ -78,7 +78,7 @@ class _Recorder(MetaPathFinder):
         self.names: list[str] = []
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
-        """Leave it to the other finders."""
+        """Note the name, and leave the module to the other finders."""
         if _is_theirs(name):
             self.names.append(name)
 

@@ -32,11 +32,11 @@ class Features:
     fingerprint: str = "none"
 
     def tables(self) -> dict[str, Tensor]:
-        """The modalities that are there."""
+        """Modality -> features [n_items, d], without absent modalities."""
         return {m: x for m in MODALITIES if (x := getattr(self, m)) is not None}
 
     def to(self, device: torch.device) -> Features:
-        """The same features on a device."""
+        """A copy of the features on `device`."""
         return Features(**{m: x.to(device) for m, x in self.tables().items()}, fingerprint=self.fingerprint)
 
 

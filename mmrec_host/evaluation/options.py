@@ -35,7 +35,7 @@ class EvaluationOptions:
 
     @classmethod
     def from_config(cls, config: Config) -> EvaluationOptions:
-        """From the keys `metrics`, `topk` (each one value or a list), `valid_metric`, `eval_batch_size` and `device`.
+        """The options in `metrics`, `topk` (each one value or a list), `valid_metric`, `eval_batch_size` and `device`.
 
         Raises:
             ConfigError: all that is wrong, reported together: an unknown metric or none, a cutoff that is no positive
@@ -58,7 +58,7 @@ class EvaluationOptions:
         return cls(tuple(metrics), tuple(cutoffs), valid_metric, config["eval_batch_size"], device)
 
     def names(self) -> list[str]:
-        """What is computed: "recall@5", "recall@10", …"""
+        """Names of what is computed: "recall@5", "recall@10", …"""
         return _names(self.metrics, self.cutoffs)
 
 

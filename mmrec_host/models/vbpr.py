@@ -62,5 +62,5 @@ class VBPR(Recommender):
         return taste @ F.linear(z, self.projections()[modality]).T
 
     def item_id_tables(self) -> list[Tensor]:
-        """The id half of the item vectors."""
+        """The item embeddings: the id half of the item vectors [n_items, d]."""
         return [self.item_embedding.weight]

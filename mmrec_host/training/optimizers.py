@@ -33,5 +33,5 @@ def build_optimizer(learner: str, groups: list[dict[str, Any]], weight_decay: fl
 
 
 def build_scheduler(optimizer: torch.optim.Optimizer, base: float, step: float) -> LambdaLR:
-    """The learning rate of each epoch times `base ** (epoch / step)`."""
+    """A schedule that multiplies the learning rate of an epoch by `base ** (epoch / step)`."""
     return LambdaLR(optimizer, lambda epoch: float(base) ** (epoch / float(step)))

@@ -36,7 +36,7 @@ class TrainingOptions:
 
     @classmethod
     def from_config(cls, config: Config) -> TrainingOptions:
-        """From the keys of the trainer and of the evaluation.
+        """The options that the keys of training and evaluation say.
 
         Raises:
             ConfigError: all that is wrong, reported together: a negative `weight_decay`, a `learning_rate_scheduler` or

@@ -54,13 +54,13 @@ class Progress:
         return Progress(self.phase + 1, previous=self.best, overall=overall, seconds=self.seconds, notes=self.notes)
 
     def plain(self) -> dict[str, Any]:
-        """Numbers, texts, lists and tensors only."""
+        """The progress as numbers, texts, lists and tensors, which a file can hold."""
         values = vars(self) | {name: _plain_best(getattr(self, name)) for name in ("best", "previous", "overall")}
         return {**values, "seconds": dict(self.seconds), "notes": list(self.notes)}
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Progress:
-        """What `plain` was made of."""
+        """The progress that `plain` was made of."""
         return cls(**values | {name: _best(values[name]) for name in ("best", "previous", "overall")})
 
 
