@@ -75,7 +75,7 @@ class UserValues:
 
     @classmethod
     def over_seeds(cls, seeds: Sequence[Mapping[str, np.ndarray]], metrics: Sequence[str]) -> UserValues:
-        """From one mapping a seed: `users`, and an array of values for each metric."""
+        """The means over `seeds`, a mapping each with `users` and an array of values for each metric."""
         users, rows = np.unique(np.concatenate([seed["users"] for seed in seeds]), return_inverse=True)
         counts = np.bincount(rows)
         return cls(users, {m: np.bincount(rows, np.concatenate([seed[m] for seed in seeds])) / counts for m in metrics})

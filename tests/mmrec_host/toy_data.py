@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmrec_host.config import Config, find_yaml, folders, read_layer
+from mmrec_host.config import Config
+from mmrec_host.config_layers import find_yaml, folders, read_layer
 from mmrec_host.data.features import Features
 from mmrec_host.data.loader import TrainLoader
 
