@@ -40,9 +40,9 @@ def _section(file: KeyFile) -> str:
         if key.heading != heading:
             heading = key.heading
             lines += ["", f"**{html.escape(heading)}**"] if heading else []
-            lines += ["", "| Key | Default | May be | Meaning |", "| --- | --- | --- | --- |"]
-        cells = (f"<code>{key.name}</code>", f"<code>{_cell(key.shown)}</code>", _cell(key.allowed), _cell(key.about))
-        lines.append(f"| {' | '.join(cells)} |")
+            lines += ["", "| Key, default, range | Meaning |", "| --- | --- |"]
+        set_to = f"<code>{_cell(f'{key.name}: {key.shown}')}</code>"
+        lines.append(f"| {set_to}<br>{_cell(key.allowed)} | {_cell(key.about)} |")
     return "\n".join(lines)
 
 
