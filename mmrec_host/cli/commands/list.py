@@ -36,8 +36,8 @@ class ListCommand:
 
             print(keys_as_text(args.model, args.overrides))
             return 0
-        if said := [args.model, *args.overrides] if args.model else args.overrides:
-            raise ConfigError(f"list {args.kind}: takes no {' '.join(said)}; MODEL belongs to `list keys`.")
+        if extra := [args.model, *args.overrides] if args.model else args.overrides:
+            raise ConfigError(f"list {args.kind}: takes no {' '.join(extra)}; MODEL belongs to `list keys`.")
         kind = PLURALS[args.kind]
         about = {name: first_comment(path) for name, path in known_yamls(kind).items()}
         if kind in GROUPS:  # the registry itself is there if --plugin brought something, and stays unimported else
