@@ -15,7 +15,6 @@ import yaml
 
 from .config import Layer, find_yaml, folders, read_layer
 from .errors import ConfigError
-from .models.base import MODELS
 from .registry import Registry
 from .yaml_values import flow
 
@@ -77,14 +76,12 @@ def keys_of(model: str | None = None, choices: Mapping[str, Any] | None = None) 
     Raises:
         ConfigError: no such model.
     """
-    path = next(path for folder in folders() if (path := folder / "overall.yaml").is_file())
-    overall = read_key_file(path, path.name)
+    first = next(path for folder in folders() if (path := folder / "overall.yaml").is_file())
+    overall = read_key_file(first, first.name)
     if model is None:
         return [overall]
-    groups = dict(read_layer(path).option_groups)
-    own = _described("model", model)
-    if (path := find_yaml("model", model)) is not None:
-        groups |= read_layer(path).option_groups
+    own, path = _described("model", model), find_yaml("model", model)
+    groups = {**read_layer(first).option_groups, **(read_layer(path).option_groups if path is not None else {})}
     chosen = {key.name: key.default for file in (overall, own) for key in file.keys} | dict(choices or {})
     return [overall, own, *(_described(group, str(chosen[key])) for key, group in groups.items() if chosen.get(key))]
 
@@ -94,6 +91,8 @@ def _described(group: str, name: str) -> KeyFile:
     path = find_yaml(group, name)
     if path is not None:
         return read_key_file(path, f"{group}/{path.name}")
+    from .models.base import MODELS  # not above: it brings torch, which no YAML file needs
+
     registry = MODELS if group == MODELS.kind else Registry.of(group)
     if registry is None:
         raise ConfigError(f"{name!r} is unknown: there are no YAML files of it and nothing is registered as {group}.")
