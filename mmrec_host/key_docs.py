@@ -76,7 +76,7 @@ def keys_of(model: str | None = None, choices: Mapping[str, Any] | None = None) 
     Raises:
         ConfigError: no such model.
     """
-    first = next(path for folder in folders() if (path := folder / "overall.yaml").is_file())
+    first = next(file for folder in folders() if (file := folder / "overall.yaml").is_file())
     overall = read_key_file(first, first.name)
     if model is None:
         return [overall]
