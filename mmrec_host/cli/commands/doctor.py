@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ...config import folders, parse_overrides, read_layer
+from ...config import parse_overrides
+from ...config_layers import folders, read_layer
 from ...errors import ConfigError
 from ...registry import nearest
 
