@@ -10,12 +10,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .version import DISTRIBUTION, __version__
+
 
 def environment() -> dict[str, Any]:
     """Versions, platform, processor, threads, and the commit if this package runs from a git checkout of its own."""
     import torch  # which takes seconds, and who only reads a record needs none of it
 
     described = {
+        DISTRIBUTION: __version__,
         "python": platform.python_version(),
         **{package: _version(package) for package in ("torch", "numpy", "scipy")},
         "platform": f"{platform.system()}-{platform.release()}-{platform.machine()}",

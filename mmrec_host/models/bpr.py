@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .base import MODELS, Recommender
-from .losses import bpr_loss, gather, norm_loss
+from .losses import batch_vectors, bpr_loss, norm_loss
 
 
 @MODELS.register("BPR")
@@ -28,7 +28,7 @@ class BPR(Recommender):
 
     def calculate_loss(self, interaction: Tensor) -> Tensor:
         """BPR, and `reg_weight` times the norms of the batch's vectors."""
-        batch = gather(*self.representations(), interaction)
+        batch = batch_vectors(*self.representations(), interaction)
         return bpr_loss(*batch) + self.reg_weight * norm_loss(*batch)
 
     def item_id_tables(self) -> list[Tensor]:

@@ -12,7 +12,7 @@ from ..graphs.bipartite import symmetric_adjacency, symmetric_weights, training_
 from ..graphs.item_graph import cosine_neighbours, neighbour_graph
 from ..graphs.propagation import Graph, layer_mean, propagate
 from .base import MODELS, Recommender
-from .losses import bpr_loss, gather
+from .losses import batch_vectors, bpr_loss
 from .modalities import feature_tables, projections
 
 
@@ -71,7 +71,7 @@ class FREEDOM(Recommender):
 
     def calculate_loss(self, interaction: Tensor) -> Tensor:
         """BPR over the pruned graph, and `reg_weight` times BPR of the users with each modality's features."""
-        users, positives, negatives = gather(*self.vectors(self.pruned_graph), interaction)
+        users, positives, negatives = batch_vectors(*self.vectors(self.pruned_graph), interaction)
         loss = bpr_loss(users, positives, negatives, gamma=0)
         if self.reg_weight == 0:
             return loss

@@ -15,7 +15,7 @@ from ..graphs.bipartite import random_walk_adjacency, training_edges
 from ..graphs.item_graph import cosine_neighbours, neighbour_cosines, neighbour_graph, symmetric_normalise
 from ..graphs.propagation import Graph, layer_mean, neighbour_product, propagate
 from .base import MODELS, Recommender
-from .losses import bpr_loss, gather, squared_loss
+from .losses import batch_vectors, bpr_loss, squared_loss
 from .modalities import feature_tables, projections
 
 
@@ -91,7 +91,7 @@ class LATTICE(Recommender):
             smooth = partial(neighbour_product, neighbours, weights)
         else:
             smooth = partial(propagate, self.item_graph)
-        batch = gather(*self.vectors(smooth), interaction)
+        batch = batch_vectors(*self.vectors(smooth), interaction)
         return bpr_loss(*batch, gamma=0) + self.penalty * squared_loss(*batch)
 
     def item_id_tables(self) -> list[Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..graphs.bipartite import symmetric_adjacency, training_edges
 from ..graphs.propagation import layer_mean
 from .base import MODELS, Recommender
-from .losses import bpr_loss, gather, norm_loss
+from .losses import batch_vectors, bpr_loss, norm_loss
 
 
 @MODELS.register("LightGCN")
@@ -32,8 +32,8 @@ class LightGCN(Recommender):
 
     def calculate_loss(self, interaction: Tensor) -> Tensor:
         """BPR, and `reg_weight` times the norms of the batch's vectors before propagation."""
-        propagated = gather(*self.representations(), interaction)
-        initial = gather(self.user_embedding.weight, self.item_embedding.weight, interaction)
+        propagated = batch_vectors(*self.representations(), interaction)
+        initial = batch_vectors(self.user_embedding.weight, self.item_embedding.weight, interaction)
         return bpr_loss(*propagated) + self.reg_weight * norm_loss(*initial)
 
     def item_id_tables(self) -> list[Tensor]:

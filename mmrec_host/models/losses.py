@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def gather(user_vectors: Tensor, item_vectors: Tensor, interaction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def batch_vectors(user_vectors: Tensor, item_vectors: Tensor, interaction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Vectors [batch, d] of the users, positive items and negative items in `interaction` [3, batch]."""
     positives, negatives = F.embedding(interaction[1:3], item_vectors)
     return F.embedding(interaction[0], user_vectors), positives, negatives

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from ..errors import DataError
 from ..evaluation.significance import UserValues, best_against_others
 from ..runs.record import RunRecord
+from .cells import DAGGER
 
 ALPHA = 0.05
-DAGGER = "†"
 
 
 def significantly_best(
@@ -25,9 +25,9 @@ def significantly_best(
     """
     orders = {}
     for metric, column in means.items():
-        known = [row for row, value in enumerate(column) if value is not None]
+        known = {row: value for row, value in enumerate(column) if value is not None}
         if len(known) > 1:
-            orders[metric] = sorted(known, key=lambda row: -column[row])
+            orders[metric] = sorted(known, key=lambda row: -known[row])
     if not orders:
         return set(), []
     notes: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, DataError
 from ..registry import nearest
-from .tables import Cell, Table
+from .cells import Cell, Table
 
 MARKERS = "os^vD"
 LOGARITHMIC = 10  # from this ratio of the largest value to the smallest on, the cost's axis is logarithmic
@@ -16,11 +16,14 @@ LOGARITHMIC = 10  # from this ratio of the largest value to the smallest on, the
 def draw_scatter(table: Table, axes: Sequence[str], path: Path) -> None:
     """Write a picture with a point a row, at its values in the columns `axes` (cost, gain), named apart.
 
+    Args:
+        axes: names of columns of the table or of its costs.
+
     Raises:
         ConfigError: a column that is not there or holds no numbers; no matplotlib; an unknown picture format.
         DataError: the file cannot be written.
     """
-    xs, ys = (_numbers(table, name) for name in axes)
+    xs, ys = (_numbers(table.flat(), name) for name in axes)
     points = [(n, x, y) for n, (x, y) in enumerate(zip(xs, ys)) if x.value is not None and y.value is not None]
     try:
         from matplotlib.figure import Figure
@@ -30,8 +33,17 @@ def draw_scatter(table: Table, axes: Sequence[str], path: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     plot = figure.subplots()
     for turn, (number, x, y) in enumerate(sorted(points, key=lambda point: -point[2].value)):
-        mark = {"color": f"C{turn % 10}", "marker": MARKERS[turn // 10 % len(MARKERS)], "linestyle": "none"}
-        plot.errorbar(x.value, y.value, xerr=x.spread, yerr=y.spread, **mark, elinewidth=0.7, label=names[number])
+        plot.errorbar(
+            x.value,
+            y.value,
+            xerr=x.spread,
+            yerr=y.spread,
+            color=f"C{turn % 10}",
+            marker=MARKERS[turn // 10 % len(MARKERS)],
+            linestyle="none",
+            elinewidth=0.7,
+            label=names[number],
+        )
     plot.set(xlabel=axes[0], ylabel=axes[1])
     plot.margins(0.1)
     legend = figure.legend(loc="outside right upper", frameon=False, title="highest first")

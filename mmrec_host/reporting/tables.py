@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,43 +13,11 @@ import numpy as np
 from ..errors import ConfigError
 from ..registry import nearest
 from ..runs.record import RunRecord
+from .cells import Cell, Column, Table
 from .marks import significantly_best
 
 DEFAULT_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
-
-
-@dataclass(frozen=True)
-class Column:
-    """`kind` says how values are printed: text, number, metric, parameters (a count) or seconds."""
-
-    name: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A value as computed, not rounded; None where there is none.
-
-    Attributes:
-        spread: standard deviation over seeds (n - 1 in the denominator); None for a single seed.
-        best: it is the largest of its column.
-        significant: ... and significantly larger than the second.
-    """
-
-    value: Any
-    spread: float | None = None
-    best: bool = False
-    significant: bool = False
-
-
-@dataclass
-class Table:
-    """Cells under a caption, with notes; `render` prints it."""
-
-    caption: str
-    columns: list[Column]
-    rows: list[list[Cell]]
-    notes: list[str] = field(default_factory=list)
+VALIDATION = "valid "  # so begin the columns of a model's own that are results, on the validation split
 
 
 @dataclass(frozen=True)
@@ -118,24 +86,42 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
     cells = {name: [_mean([run.info["test"].get(name) for run in row.runs]) for row in rows] for name in metrics}
     means = {name: [cell.value for cell in column] for name, column in cells.items()}
     marked, notes = significantly_best([row.runs for row in rows], means)
-    plugin = dict.fromkeys(name for row in rows for run in row.runs for name in run.info.get("columns", {}))
-    extra = {
-        name: [_summary([run.info.get("columns", {}).get(name) for run in row.runs]) for row in rows] for name in plugin
-    }
-    columns: dict[Column, list[Cell]] = {
-        Column("model", "text"): [Cell(row.label) for row in rows],
+    names = {Column("model", "text"): [Cell(row.label) for row in rows]}
+    own = _own_columns(rows)
+    results = {
         Column("seeds", "number"): [Cell(len(row.runs)) for row in rows],
         **{Column(name, "metric"): _mark_best(column, name in marked) for name, column in cells.items()},
+        **{column: cells for column, cells in own.items() if column.name.startswith(VALIDATION)},
+    }
+    costs = {
         Column("trainable", "parameters"): [Cell(row.runs[-1].info["parameters"].get("trainable")) for row in rows],
         Column("time", "seconds"): [_mean([run.info["seconds"].get("total") for run in row.runs]) for row in rows],
         Column("peak MB", "number"): [_mean([_peak(run) for run in row.runs]) for row in rows],
-        **{Column(name, _kind(column)): column for name, column in extra.items()},
+        **{column: cells for column, cells in own.items() if column not in results},
     }
     dropped = len(runs) - sum(len(row.runs) for row in rows)
     if dropped:
         notes.append(f"Left out: older runs, under other settings of the same name or of the same seed ({dropped}).")
-    cells_by_row = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Table(_caption(rows, metrics), list(columns), cells_by_row, notes)
+    return Table(
+        _caption(rows, metrics),
+        *_transposed(names | results),
+        notes,
+        Table(_cost_caption(rows), *_transposed(names | costs)),
+    )
+
+
+def _own_columns(rows: Sequence[Row]) -> dict[Column, list[Cell]]:
+    """What the models say of themselves."""
+    names = dict.fromkeys(name for row in rows for run in row.runs for name in run.info.get("columns", {}))
+    columns = {}
+    for name in names:
+        cells = [_summary([run.info.get("columns", {}).get(name) for run in row.runs]) for row in rows]
+        columns[Column(name, _kind(cells))] = cells
+    return columns
+
+
+def _transposed(columns: dict[Column, list[Cell]]) -> tuple[list[Column], list[list[Cell]]]:
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
 def _peak(run: RunRecord) -> float | None:
@@ -168,6 +154,11 @@ def _mark_best(column: Sequence[Cell], significant: bool) -> list[Cell]:
     if len(known) < 2:
         return list(column)
     return [replace(cell, best=True, significant=significant) if cell.value == max(known) else cell for cell in column]
+
+
+def _cost_caption(rows: Sequence[Row]) -> str:
+    several = ", means over seeds" if any(len(row.runs) > 1 for row in rows) else ""
+    return f"{rows[0].runs[0].info['dataset']}, what the same rows cost{several}."
 
 
 def _caption(rows: Sequence[Row], metrics: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ class RunRecord:
             },
         )
         with record._opened():
-            write_whole(path / "config.yaml", lambda file: file.write(config.to_yaml().encode()))
+            _write(path / "config.yaml", config.to_yaml())
             record._write_info()
         return record
 
@@ -110,8 +110,7 @@ class RunRecord:
             for litter in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
                 litter.unlink()
             for file in self.path.glob("*.jsonl"):  # without half a line, to which the next would be joined
-                text = "".join(json.dumps(line) + "\n" for line in self.lines(file.name)).encode()
-                write_whole(file, lambda out, text=text: out.write(text))
+                _write(file, "".join(json.dumps(line) + "\n" for line in self.lines(file.name)))
             self.info.pop("error", None)
             self.info["status"] = "running"
             self._write_info()
@@ -245,7 +244,7 @@ class RunRecord:
 
     def save_per_user(self, valid: Evaluation, test: Evaluation) -> None:
         """Write per_user.npz."""
-        arrays = {"users": test.users, **test.per_user, "valid/users": valid.users}
+        arrays: dict[str, Any] = {"users": test.users, **test.per_user, "valid/users": valid.users}
         arrays |= {f"valid/{name}": values for name, values in valid.per_user.items()}
         write_whole(self.path / "per_user.npz", lambda file: np.savez_compressed(file, **arrays))
 
@@ -297,8 +296,7 @@ class RunRecord:
 
     def _write_info(self) -> None:
         self.info = plain(self.info)  # the same here as when it is loaded
-        text = json.dumps(self.info, indent=1, allow_nan=False)
-        write_whole(self.path / "run.json", lambda file: file.write(text.encode()))
+        _write(self.path / "run.json", json.dumps(self.info, indent=1, allow_nan=False))
 
 
 def find_runs(root: Path, dataset: str) -> list[RunRecord]:
@@ -321,7 +319,7 @@ def same_run(root: Path, config: Config) -> RunRecord | None:
         if (run.info["label"], run.info.get("settings_sha"), run.info["seed"]) == wanted
     ]
     done = [run for run in same if run.info["status"] in DONE]
-    return (done or same or [None])[-1]
+    return (done or same)[-1] if same else None
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
@@ -341,6 +339,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | None) else str(value)
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _slug(text: str) -> str:

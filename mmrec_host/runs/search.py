@@ -7,12 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..device import resolve_device
 from ..errors import ConfigError
+from ..progress_bar import progress_bar
 from ..runs.build import build, protocol
 from ..runs.engine import find_earlier, open_record
 from ..training.checkpoint import Checkpoint
@@ -29,8 +28,11 @@ def combinations(search: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(search, values)) for values in itertools.product(*search.values())]
 
 
-def grid_search(config: Config) -> str:
-    """Train every combination of the model's `search` keys and return the table, best first.
+def grid_search(config: Config) -> list[dict[str, Any]]:
+    """Train every combination of the model's `search` keys and return them with what came out, best first.
+
+    Of each its `number`, `values` and `score`, `phase`, `epoch`, `valid` (all metrics) and `seconds`; of a diverged one
+    no more than a `score` of None and the `error`.
 
     A key that was overridden is not searched. Ties keep the grid's order. The search leaves a folder under
     `<run_path>/searches/`, with a line for each finished combination; with the key `resume` an interrupted one goes on
@@ -47,11 +49,12 @@ def grid_search(config: Config) -> str:
         )
     config["device"] = resolve_device(config)
     settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
-    record = earlier = find_earlier(root, settings)
+    earlier = find_earlier(root, settings)
     dataset = load_dataset(config)
     data = protocol(config, dataset), dataset.features(config).fingerprint
     if earlier is not None and earlier.info["status"] == "searched":
         earlier.check_same(*data)
+        record = earlier
     else:
         record = open_record(earlier, root, settings)
         try:
@@ -61,20 +64,14 @@ def grid_search(config: Config) -> str:
             record.fail(error)
             raise
     log.info("search folder: %s", record.path)
-    return _table(config, record.info["combinations"])
+    return record.info["combinations"]
 
 
 def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
     tried = {line["number"]: line for line in record.lines("combinations.jsonl")}
     todo = combinations(grid)
-    bar = tqdm(
-        total=len(todo),
-        initial=len(tried),
-        desc="search",
-        unit="combination",
-        disable=None if config["progress"] else True,
-    )
-    with bar:
+    shown = bool(config["progress"])
+    with progress_bar("search", "combination", len(todo), shown=shown, initial=len(tried)) as bar:
         for number, values in enumerate(todo, start=1):
             file = record.path / f"resume-{number}.pt"
             checkpoint = Checkpoint(file, record.identity(), config["checkpoint_interval"])
@@ -105,27 +102,15 @@ def _rank(combination: dict[str, Any]) -> float:
     return -combination["score"] if combination["score"] is not None else float("inf")
 
 
-def _words(values: dict[str, Any]) -> str:
+def words_of(values: dict[str, Any]) -> str:
+    """The values as one would give them on the command line."""
     return " ".join(f"{key}={flow(value)}" for key, value in values.items())
 
 
 def _line(combination: dict[str, Any]) -> str:
     if combination["score"] is None:
-        return f"diverged  {_words(combination['values'])}"
+        return f"diverged  {words_of(combination['values'])}"
     return (
-        f"{combination['score']:.4f}  {_words(combination['values'])}  ({combination['phase']}, epoch "
+        f"{combination['score']:.4f}  {words_of(combination['values'])}  ({combination['phase']}, epoch "
         f"{combination['epoch']}, {combination['seconds']:.0f} s)"
     )
-
-
-def _table(config: Config, ranked: list[dict[str, Any]]) -> str:
-    lines = [
-        f"{config['model']} on {config['dataset']}, validation {config['valid_metric']}, seed {config['seed']}, best "
-        "first:",
-        *(f"  {_line(combination)}" for combination in ranked),
-    ]
-    if ranked[0]["score"] is not None:
-        given = {k: v for k, v in config.overrides.items() if k not in ranked[0]["values"]}
-        words = _words({**given, **ranked[0]["values"]})
-        lines.append(f"the best one, with its test score: -m {config['model']} -d {config['dataset']} {words}")
-    return "\n".join(lines)

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ..data.splits import EvalSplit
 from ..environment import peak_memory
@@ -20,6 +19,7 @@ from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..models.contract import Model
 from ..processes import in_any, share_parameters
+from ..progress_bar import progress_bar
 from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint
@@ -109,15 +109,8 @@ class Trainer:
             optimizer.load_state_dict(saved["optimizer"])
             scheduler.load_state_dict(saved["scheduler"])
             set_random_states(saved["random"])
-        bar = tqdm(
-            total=phase.epochs,
-            initial=at.epoch,
-            desc=phase.name,
-            unit="epoch",
-            disable=None if self.config["progress"] else True,
-            leave=False,
-        )
-        with bar:
+        shown = bool(self.config["progress"])
+        with progress_bar(phase.name, "epoch", phase.epochs, shown=shown, initial=at.epoch, leave=False) as bar:
             while at.epoch < phase.epochs and at.misses <= phase.patience:  # MMRec stops when misses exceed it
                 at.epoch += 1
                 losses = self._epoch(phase, optimizer)
@@ -161,14 +154,12 @@ class Trainer:
         self.model.train()
         sums: dict[str, Tensor] = {}
         n_batches = 0
-        bar = tqdm(
-            phase.batches(epoch),
-            total=phase.n_batches,
-            desc=f"{phase.name} {epoch}",
-            unit="batch",
+        bar = progress_bar(
+            *(f"{phase.name} {epoch}", "batch", phase.n_batches),
+            shown=bool(self.config["progress"]),
+            over=phase.batches(epoch),
             leave=False,
             position=1,
-            disable=None if self.config["progress"] else True,
         )
         for batch in bar:
             optimizer.zero_grad(set_to_none=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 from pathlib import Path
 
 from mmrec_host.bridge.checkout import mmrec_checkout
 from mmrec_host.bridge.clone import KNOWN_TO_WORK, MMREC, clone
 from mmrec_host.errors import ConfigError
+from mmrec_host.files import write_whole
 
 MARKER = "# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.\n"
 
@@ -68,9 +68,7 @@ def install(home: Path) -> list[Path]:
         path = home / name
         if path.exists() and (path.suffix == ".yaml" or path.read_text(encoding="utf-8") == text):
             continue
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, text.encode())
         written.append(path)
     return written
 

@@ -10,10 +10,10 @@ from string import Template
 from mmrec_host.errors import DataError
 
 from .cards import Cards
-from .gather import Gathered
 from .groups_section import write_groups
 from .markup import Markup, tag
 from .neighbours_section import write_neighbours
+from .page_content import PageContent
 from .summary_section import write_summary
 from .thumbnails import Thumbnail, make_thumbnails
 from .users_section import write_users
@@ -29,7 +29,7 @@ LINKS = {
 }
 
 
-def write_page(shown: Gathered) -> str:
+def write_page(shown: PageContent) -> str:
     """The page; pictures get smaller where it would be larger than 8 MB.
 
     Raises:
@@ -39,9 +39,10 @@ def write_page(shown: Gathered) -> str:
     sections = [write_summary(shown), write_users(shown, cards), write_neighbours(shown, cards), *write_groups(shown)]
     body = Markup("\n".join(sections))
     thumbnails: dict[int, Thumbnail] | None = {}
-    if cards.pictured:
+    raw = shown.content.raw
+    if raw is not None and cards.pictured:
         budget = LARGEST - len(body.encode()) - FRAME - SYMBOL * len(cards.pictured)
-        thumbnails = make_thumbnails(shown.content.raw, cards.pictured, budget)
+        thumbnails = make_thumbnails(raw, cards.pictured, budget)
     page = _fill(_title(shown), body, Cards.symbols(thumbnails or {}))
     if thumbnails is None or len(page.encode()) > LARGEST:
         raise DataError(
@@ -67,7 +68,7 @@ def _fill(title: str, body: Markup, pictures: Markup) -> str:
     )
 
 
-def _title(shown: Gathered) -> str:
+def _title(shown: PageContent) -> str:
     models = [side.run.record.info["model"] for side in shown.sides]
     subject = " and ".join(dict.fromkeys(models))
     runs = "Two runs of " if len(models) == 2 and models[0] == models[1] else ""

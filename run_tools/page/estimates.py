@@ -46,7 +46,7 @@ def estimate_mean(values: np.ndarray, users: np.ndarray | None = None) -> Estima
         users: whose value each is, int64 [n]; None if each is another user's.
     """
     mean = float(values.mean())
-    residuals = values - mean
+    residuals: np.ndarray = values - mean
     if users is not None:
         residuals = np.bincount(np.unique(users, return_inverse=True)[1], residuals)
     n_users = len(residuals)

@@ -62,9 +62,10 @@ def make_groups(members: Mapping[str, np.ndarray], positives: Ragged, hits: Sequ
         counts = len(np.unique(positives.values[chosen])), len(users), len(np.unique(users))
         difference = estimate_mean(own[1] - own[0], users) if len(own) == 2 else None
         made.append(Group(name, *counts, [estimate_mean(each, users) for each in own], difference))
-    if len(hits) < 2:
+    differences = [group.difference for group in made if group.difference is not None]
+    if not differences:
         return made
-    judged = verdicts([group.difference for group in made], [group.n_users for group in made])
+    judged = verdicts(differences, [group.n_users for group in made])
     return [Group(**{**vars(group), "verdict": verdict}) for group, verdict in zip(made, judged)]
 
 

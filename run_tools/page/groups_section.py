@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from .chart import SYMBOLS, Bar, draw_bars
 from .estimates import FEWEST_USERS
-from .gather import Gathered
 from .groups import Group
 from .markup import Markup, tag
+from .page_content import PageContent
 from .summary_section import data_table, signed, with_margin
 
 VERDICTS = {"better": "B better", "worse": "B worse", "unclear": "no clear difference", "too few": "too few users"}
 
 
-def write_groups(shown: Gathered) -> list[Markup]:
+def write_groups(shown: PageContent) -> list[Markup]:
     """The two parts."""
     counted = "the training split" if shown.in_training else "all splits, as no item tested has a training row"
     popularity = f"By how often the item was taken, counted in {counted}; about equally many test interactions each."
@@ -22,7 +22,7 @@ def write_groups(shown: Gathered) -> list[Markup]:
     ]
 
 
-def _about_categories(shown: Gathered) -> str:
+def _about_categories(shown: PageContent) -> str:
     if not shown.categories:
         return (
             "The dataset has no categories: no line of its items.jsonl has a category, categories, genres or genre. "
@@ -35,7 +35,7 @@ def _about_categories(shown: Gathered) -> str:
     )
 
 
-def _section(shown: Gathered, name: str, about: str, groups: list[Group]) -> Markup:
+def _section(shown: PageContent, name: str, about: str, groups: list[Group]) -> Markup:
     pair = len(shown.sides) == 2
     title = f"{'Gains and losses' if pair else 'Hits'} by {name}"
     parts = [tag("h2", title), tag("p", about)]
@@ -44,7 +44,7 @@ def _section(shown: Gathered, name: str, about: str, groups: list[Group]) -> Mar
     return tag("section", parts, id=name)
 
 
-def _reading(shown: Gathered) -> str:
+def _reading(shown: PageContent) -> str:
     share = f"the share of the test interactions whose item is among the first {shown.cutoff}"
     if len(shown.sides) == 2:
         return (
@@ -77,16 +77,16 @@ def _judged(group: Group) -> bool:
 
 def _table(title: str, groups: list[Group]) -> Markup:
     pair = groups[0].difference is not None
-    rows = []
+    rows: list[list[str | Markup]] = []
     for group in groups:
-        if pair:
+        if group.difference is None or group.verdict is None:
+            values = [with_margin(group.shares[0], _judged(group))]
+        else:
             values = [
                 signed(group.difference, _judged(group)),
                 VERDICTS[group.verdict],
                 *(f"{x.value:.4f}" for x in group.shares),
             ]
-        else:
-            values = [with_margin(group.shares[0], _judged(group))]
         rows.append([group.name, *values, f"{group.n_pairs:,}", f"{group.n_items:,}", f"{group.n_users:,}"])
     head = ["Group", *(["B − A", "verdict", "A", "B"] if pair else ["found"]), "interactions", "items", "users"]
     return data_table(title, head, rows)

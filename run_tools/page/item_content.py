@@ -66,6 +66,8 @@ def read_item_content(run: FinishedRun, category_field: str | None = None) -> It
             f"--category-field {category_field}: no line of {items_file} has it. They have: "
             f"{', '.join(fields) or 'none'}."
         )
+    if category_field is None:
+        return ItemContent(content, None, {})
     found = {line["itemID"]: list(dict.fromkeys(_names(line.get(category_field)))) for line in lines}
     return ItemContent(content, category_field, {item: names for item, names in found.items() if names})
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from mmrec_host.data.features import MODALITIES
 
 from .cards import Card, Cards, side_by_side
-from .gather import Gathered
 from .markup import Markup, tag
 from .neighbours import View
+from .page_content import PageContent
 from .summary_section import data_table
 
 
-def write_neighbours(shown: Gathered, cards: Cards) -> Markup:
+def write_neighbours(shown: PageContent, cards: Cards) -> Markup:
     """What changed over all items, then some of them."""
     parts = [tag("h2", "Nearest neighbours"), tag("p", _about(shown))]
     if shown.views:
@@ -20,7 +20,7 @@ def write_neighbours(shown: Gathered, cards: Cards) -> Markup:
     return tag("section", parts, id="neighbours")
 
 
-def _about(shown: Gathered) -> str:
+def _about(shown: PageContent) -> str:
     if not shown.views:
         return "No item features are read here, so there are no neighbours to show."
     told = "Items nearest by cosine in the features that the recommender is given, of each modality by itself."
@@ -35,14 +35,14 @@ def _about(shown: Gathered) -> str:
     )
 
 
-def _drawn(shown: Gathered) -> str:
+def _drawn(shown: PageContent) -> str:
     changed = any(view.kept.min() < 1 for views in shown.views.values() for view in views[1:])
     half = "half of them those whose neighbours changed most, the others " if changed else ""
     drawn = f"{len(shown.items)} items, {half}drawn at random with seed {shown.seed}."
     return f"{drawn} “Gone” is what the last list lacks, “new” what the first lacks." if changed else drawn
 
 
-def _overview(shown: Gathered) -> Markup:
+def _overview(shown: PageContent) -> Markup:
     rows = []
     for modality, views in shown.views.items():
         for view in views:
@@ -55,7 +55,7 @@ def _overview(shown: Gathered) -> Markup:
     return data_table(f"The {k} nearest neighbours of all items", head, rows)
 
 
-def _item(shown: Gathered, item: int, cards: Cards, is_open: bool) -> Markup:
+def _item(shown: PageContent, item: int, cards: Cards, is_open: bool) -> Markup:
     kept = {MODALITIES[m]: views[-1].kept[item] for m, views in shown.views.items() if len(views) > 1}
     each = ", ".join(f"{modality} {100 * share:.0f} %" for modality, share in kept.items())
     said = f"neighbours kept: {each}" if kept else ""

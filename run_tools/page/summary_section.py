@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from .estimates import Estimate
-from .gather import Gathered
 from .markup import Markup, tag
+from .page_content import PageContent
 
 METRIC_NAMES = {"recall": "Recall", "recall2": "Recall2", "ndcg": "NDCG", "precision": "Precision", "map": "MAP"}
 
@@ -36,13 +36,13 @@ def data_table(caption: str, head: list[str], rows: list[list[str | Markup]]) ->
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
 
-def write_summary(shown: Gathered) -> Markup:
+def write_summary(shown: PageContent) -> Markup:
     """Runs, data and protocol, means of the test split."""
     told = tag("div", _runs(shown), _data(shown), _words(shown))
     return tag("section", tag("div", told, _means(shown), class_="columns"), id="summary", aria_label="Summary")
 
 
-def _runs(shown: Gathered) -> Markup:
+def _runs(shown: PageContent) -> Markup:
     listed = []
     for side in shown.sides:
         best = side.run.record.info["best"]
@@ -53,7 +53,7 @@ def _runs(shown: Gathered) -> Markup:
     return tag("ul", listed, class_="runs")
 
 
-def _data(shown: Gathered) -> Markup:
+def _data(shown: PageContent) -> Markup:
     run = shown.sides[0].run
     data, split = run.dataset.interactions, run.dataset.splits.test
     candidates = "all items" if split.candidates is None else f"{len(split.candidates):,} cold items"
@@ -65,7 +65,7 @@ def _data(shown: Gathered) -> Markup:
     )
 
 
-def _means(shown: Gathered) -> Markup:
+def _means(shown: PageContent) -> Markup:
     pair = len(shown.sides) == 2
     rows = []
     for key, means in shown.means.items():
@@ -75,7 +75,7 @@ def _means(shown: Gathered) -> Markup:
     return data_table("Means over the users of the test split", head, rows)
 
 
-def _words(shown: Gathered) -> Markup | None:
+def _words(shown: PageContent) -> Markup | None:
     if shown.n_changed is None:
         return None
     rose, fell, same = shown.n_changed

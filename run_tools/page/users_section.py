@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .cards import Card, Cards, side_by_side
-from .gather import Gathered
 from .markup import Markup, tag
+from .page_content import PageContent
 from .sides import Side
 from .summary_section import metric_name
 from .users import RECOMMENDED, Recommendations, User
@@ -13,7 +13,7 @@ MOST_TAKEN = 10
 MOST_HELD = 20
 
 
-def write_users(shown: Gathered, cards: Cards) -> Markup:
+def write_users(shown: PageContent, cards: Cards) -> Markup:
     """A part that opens and closes for each user; the first is open."""
     told = (
         f"Drawn with seed {shown.seed}. A hit is an item of the test split among the first {_shown_places(shown)}; the "
@@ -23,7 +23,7 @@ def write_users(shown: Gathered, cards: Cards) -> Markup:
     return tag("section", tag("h2", "Users"), tag("p", told), users, id="users")
 
 
-def _user(shown: Gathered, user: User, cards: Cards, is_open: bool) -> Markup:
+def _user(shown: PageContent, user: User, cards: Cards, is_open: bool) -> Markup:
     names = [side.name for side in shown.sides]
     values = ", ".join(f"{name} {run.value:.3f}".strip() for name, run in zip(names, user.runs))
     line = f"{user.why} · {len(user.held)} in the test split · {metric_name(shown.metric)} {values}"
@@ -42,7 +42,7 @@ def _taken(user: User, cards: Cards) -> Markup:
     return tag("div", tag("h4", f"Took, {more} the training split"), strip)
 
 
-def _run(shown: Gathered, user: User, number: int, cards: Cards) -> Markup:
+def _run(shown: PageContent, user: User, number: int, cards: Cards) -> Markup:
     side, run = shown.sides[number], user.runs[number]
     held = set(user.held)
     listed = [Card(i, f"{place}.", "hit" if i in held else "") for place, i in enumerate(run.items, start=1)]
@@ -51,7 +51,7 @@ def _run(shown: Gathered, user: User, number: int, cards: Cards) -> Markup:
     return tag("div", tag("h4", title), strip)
 
 
-def _held(shown: Gathered, user: User, cards: Cards) -> Markup:
+def _held(shown: PageContent, user: User, cards: Cards) -> Markup:
     order = sorted(range(len(user.held)), key=lambda n: min(run.places[n] or 10**9 for run in user.runs))
     listed = []
     for n in order[:MOST_HELD]:
@@ -69,5 +69,5 @@ def _place(side: Side, run: Recommendations, n: int) -> str:
     return f"{side.name or 'place'} {place}"
 
 
-def _shown_places(shown: Gathered) -> int:
+def _shown_places(shown: PageContent) -> int:
     return min(RECOMMENDED, shown.sides[0].ranked.shape[1])

@@ -30,9 +30,10 @@ def words(toy_keys) -> list[str]:
 
 
 def test_two_models_and_two_seeds_end_in_one_table_that_prints_again(words, capsys, tmp_path):
-    assert main(["-q", "-m", "VBPR", "BPR", "-d", "toy", "--seeds", "2", *words, "VBPR.reg_weight=0.1"]) == 0
+    assert main(["-q", "-m", "VBPR", "BPR", "-d", "toy", "--seeds", "2", "--cost", *words, "VBPR.reg_weight=0.1"]) == 0
     first = capsys.readouterr().out
-    assert first.index("VBPR") < first.index("\nBPR") and "±" in first
+    assert first.index("VBPR") < first.index("\nBPR") and "±" in first and "peak MB" in first
+    assert max(map(len, first.splitlines())) <= 100
     assert len(list((tmp_path / "runs" / "toy").iterdir())) == 4
     assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv"]) == 0
     assert "VBPR" in capsys.readouterr().out
@@ -43,7 +44,7 @@ def test_a_list_of_options_is_a_run_each_in_one_table_with_what_each_costs(words
     quick = ["stage2_epochs=2", "pool_size=24", "PTMRec.tuning_learning_rate=0.01"]
     assert main([*argv, *quick, *words]) == 0
     capsys.readouterr()
-    assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv"]) == 0
+    assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv", "--cost"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     *tuned, plain = rows
     chosen = [(row["peft"], "base=Content" in row["model"], "adapter_width=4" in row["model"]) for row in tuned]
@@ -73,10 +74,13 @@ def test_dry_run_trains_nothing_and_says_what_it_would_cost(words, capsys, tmp_p
 
 def test_search_ranks_combinations_by_validation(words, capsys):
     assert main(["-q", "-m", "BPR", "-d", "toy", "--search", *words, "learning_rate=0.01"]) == 0
-    _, *rows, winner = capsys.readouterr().out.splitlines()
-    scores = [float(row.split()[0]) for row in rows]
+    out = capsys.readouterr().out
+    rows = re.findall(r"^(reg_weight=\S+) +(0\.\d{4}) +train +\d+ +\S+ s$", out, re.M)
+    scores = [float(score) for _, score in rows]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
-    assert rows[0].split()[1] in winner.split() and "learning_rate=0.01" in winner.split()
+    winner = out.partition("-m BPR -d toy")[2].split()
+    assert rows[0][0] in winner and "learning_rate=0.01" in winner
+    assert max(map(len, out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from mmrec_host import files
 from mmrec_host.config import load_config
 from mmrec_host.errors import DataError
 from mmrec_host.quick_start import quick_start
+from mmrec_host.reporting.searches import search_table
 from mmrec_host.runs.record import RunRecord, find_runs
 from mmrec_host.runs.search import grid_search
 from mmrec_host.training import trainer
@@ -83,7 +85,7 @@ def test_without_the_key_every_run_is_new(keys):
 
 @pytest.mark.parametrize("n_epochs", [0, 3, 10])
 def test_a_resumed_search_ends_in_the_same_table_and_repeats_no_combination(n_epochs, keys, tmp_path, monkeypatch):
-    def search(place: str) -> str:
+    def search(place: str) -> list[dict[str, Any]]:
         config = load_config("BPR", "toy", overrides={**keys, "run_path": str(tmp_path / place)})
         return grid_search(config)
 
@@ -96,26 +98,29 @@ def test_a_resumed_search_ends_in_the_same_table_and_repeats_no_combination(n_ep
     with monkeypatch.context() as patch:
         patch.setattr(trainer.Trainer, "_epoch", lambda self, *args: begun.append(1) or epoch(self, *args))
         resumed = search("broken")
-    assert _scores(resumed) == _scores(whole) and len(_scores(whole)) == len(
-        load_config("BPR", "toy").search["reg_weight"]
-    )
-    assert len(begun) == 6 * len(_scores(whole)) - n_epochs
+    assert _scores(resumed) == _scores(whole)
+    assert len(whole) == len(load_config("BPR", "toy").search["reg_weight"])
+    assert len(begun) == 6 * len(whole) - n_epochs
     with monkeypatch.context() as patch:
         interrupt_after(patch, 0)
         assert search("broken") == resumed
 
 
-def _scores(table: str) -> list[str]:
-    """Score and values of each row, without the seconds."""
-    return [line.rpartition("(")[0] for line in table.splitlines()[1:-1]]
+def _scores(ranked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each combination without the seconds."""
+    return [{key: value for key, value in each.items() if key != "seconds"} for each in ranked]
 
 
 def test_a_combination_that_diverges_is_ranked_last(keys, monkeypatch):
     config = load_config("BPR", "toy", overrides=keys)
     del config.overrides["learning_rate"]
     config.search = {"learning_rate": [1e30, 0.01]}
-    rows = grid_search(config).splitlines()[1:-1]
-    assert "0.01" in rows[0] and "diverged" in rows[1]
+    ranked = grid_search(config)
+    assert [each["values"]["learning_rate"] for each in ranked] == [0.01, 1e30]
+    assert ranked[0]["score"] > 0 and ranked[1]["score"] is None
+    table = search_table(config, ranked)
+    assert [cell.value for cell in table.rows[1]] == ["learning_rate=1e+30", None, "diverged", None, None]
+    assert "learning_rate=0.01" in table.notes[0]
 
 
 def interrupted_record(keys, monkeypatch) -> RunRecord:
@@ -226,7 +231,7 @@ def test_a_half_written_temporary_file_and_half_a_line_are_cleared_away(keys, mo
 
 def test_the_file_before_survives_a_write_that_fails(tmp_path):
     path = tmp_path / "file"
-    files.write_whole(path, lambda file: file.write(b"first"))
+    files.write_whole(path, b"first")
 
     def fails(file) -> None:
         file.write(b"sec")

@@ -14,8 +14,9 @@ from finished_runs import begun_run, created_run, finished_run
 
 from mmrec_host.cli.commands.table import TableCommand
 from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
-from mmrec_host.reporting.tables import Cell, Column, Table, results_table
+from mmrec_host.reporting.tables import results_table
 from mmrec_host.runs.record import find_runs
 
 
@@ -31,6 +32,7 @@ def jitter(per_user: dict[str, np.ndarray], seed: int, noise: float = 0.01) -> d
 
 
 def column(table: Table, name: str) -> list[Cell]:
+    table = table.flat()
     return [row[[c.name for c in table.columns].index(name)] for row in table.rows]
 
 
@@ -65,7 +67,7 @@ def test_single_seed_has_no_deviation_and_single_row_no_best(tmp_path: Path) -> 
     table = only(results_table(find_runs(tmp_path, "toys")))
     (recall,) = column(table, "recall@20")
     assert recall.spread is None and not recall.best
-    assert "±" not in render(table, "text", bold=False)
+    assert "±" not in render(table, "text", terminal=False)
 
 
 def test_best_row_is_marked_when_significantly_better_than_the_second(three_models: Path) -> None:
@@ -83,7 +85,7 @@ def test_best_row_without_significance_is_only_best(tmp_path: Path) -> None:
     table = only(results_table(find_runs(tmp_path, "toys"), ["recall@20"]))
     assert sum(c.best for c in column(table, "recall@20")) == 1
     assert not any(c.significant for c in column(table, "recall@20"))
-    assert "†" not in render(table, "text", bold=False)
+    assert "†" not in render(table, "text", terminal=False)
     assert any(note.startswith("No best is significantly better") for note in table.notes)
 
 
@@ -169,7 +171,15 @@ def test_plugin_columns_are_there_when_a_run_has_them(three_models: Path) -> Non
     table = only(results_table(find_runs(three_models, "toys")))
     assert [c.value for c in column(table, "adapter")] == [None, 1500, None]
     bpr = [run for run in find_runs(three_models, "toys") if run.info["label"] == "BPR"]
-    assert "adapter" not in [c.name for c in only(results_table(bpr)).columns]
+    assert "adapter" not in [c.name for c in only(results_table(bpr)).flat().columns]
+
+
+def test_what_a_model_gained_on_validation_is_a_result_and_all_else_of_its_own_a_cost(tmp_path: Path) -> None:
+    finished_run(tmp_path, "PTMRec", values(0.2), columns={"peft": "lora", "s/epoch": 2.0, "valid gain": 0.01})
+    table = only(results_table(find_runs(tmp_path, "toys")))
+    assert [c.name for c in table.columns] == ["model", "seeds", "recall@20", "ndcg@20", "valid gain"]
+    assert table.costs is not None
+    assert [c.name for c in table.costs.columns] == ["model", "trainable", "time", "peak MB", "peft", "s/epoch"]
 
 
 def test_metrics_are_chosen_in_any_case_and_unknown_ones_refused(three_models: Path) -> None:
@@ -198,7 +208,7 @@ TABLE = Table(
 
 
 def test_text_is_aligned_and_stars_the_best() -> None:
-    lines = render(TABLE, "text", bold=False).splitlines()
+    lines = render(TABLE, "text", terminal=False).splitlines()
     body = [line for line in lines if line.startswith(("A_b|c", "PTMRec", "none"))]
     assert [line.split("  ")[-1].strip() for line in body] == ["59.9 s", "1 h 2 m", "1 m 15 s"]
     assert len({len(line) for line in body}) == 1
@@ -226,7 +236,7 @@ def test_markdown_is_a_table_whatever_the_label() -> None:
 def test_latex_escapes_and_marks() -> None:
     text = render(TABLE, "tex")
     assert r"\caption{toys, test split (eval\_mask=train): 100\% \& more $^{\dagger}$: p $<$ 0.05.}" in text
-    assert r"A\_b|c & 0.1235 $\pm$ 0.0010 & 1.23 M & 59.9 s \\" in text
+    assert r"A\_b\textbar{}c & 0.1235 $\pm$ 0.0010 & 1.23 M & 59.9 s \\" in text
     assert r"\textbf{0.2000}$^{\dagger}$" in text
     assert not re.search(r"[^\x00-\x7f]", text)
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
@@ -265,6 +275,33 @@ def test_command_writes_a_file_without_terminal_codes(three_models: Path, monkey
     assert run_command("-d", "toys", "--runs", str(three_models), "--output", str(output)) == 0
     assert capsys.readouterr().out == ""
     assert "PTMRec" in output.read_text() and "\033" not in output.read_text()
+
+
+@pytest.mark.parametrize("format", ["text", "md", "tex"])
+def test_command_prints_what_the_rows_cost_on_request_only(format: str, three_models: Path, capsys) -> None:
+    words = ["-d", "toys", "--runs", str(three_models), "--format", format]
+    assert run_command(*words) == 0
+    results = capsys.readouterr().out
+    assert "Recall@20" in results and not re.search("Trainable|Time|peak|adapter", results)
+    assert run_command(*words, "--cost") == 0
+    both = capsys.readouterr().out
+    assert both.startswith(results.rstrip())
+    assert [both.count(label) - results.count(label) for label in ("BPR", "PTMRec")] == [2, 1]  # BPR is in VBPR
+    assert all(name in both for name in ("Trainable", "Time", "peak", "adapter"))
+
+
+def test_csv_is_one_table_of_what_the_runs_hold(three_models: Path, capsys) -> None:
+    assert run_command("-d", "toys", "--runs", str(three_models), "--format", "csv", "--cost") == 0
+    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    for label in ("BPR", "PTMRec", "VBPR"):
+        held = [run.info for run in find_runs(three_models, "toys") if run.info["label"] == label]
+        for name in ("recall@20", "ndcg@20"):
+            stored = [info["test"][name] for info in held]
+            assert float(rows[label][name]) == np.mean(stored)
+            assert float(rows[label][f"{name} std"]) == np.std(stored, ddof=1)
+        assert float(rows[label]["time"]) == np.mean([info["seconds"]["total"] for info in held])
+        assert int(rows[label]["trainable"]) == held[0]["parameters"]["trainable"]
+        assert rows[label]["adapter"] == {"PTMRec": "1500.0"}.get(label, "")
 
 
 @pytest.fixture

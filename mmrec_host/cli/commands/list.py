@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from pathlib import Path
 
 from ...config import known_yamls
-from ...models.base import MODELS
 from ...registry import Registry
 from ..plugins import add_plugin_arguments, load_plugins
 
 WORDS = 100  # characters
 PLURALS = {"models": "model", "peft": "peft", "encoders": "encoder", "datasets": "dataset"}
+GROUPS = {"model": "mmrec.models", "peft": "ptmrec.peft", "encoder": "ptmrec.encoders"}  # of entry points
 
 
 class ListCommand:
@@ -28,9 +29,9 @@ class ListCommand:
         """Print names and first comment or docstring lines."""
         load_plugins(args)
         kind = PLURALS[args.kind]
-        registry = MODELS if kind == MODELS.kind else Registry.of(kind)
         about = {name: first_comment(path) for name, path in known_yamls(kind).items()}
-        if registry is not None:
+        if kind in GROUPS:  # the registry itself is there if --plugin brought something, and stays unimported else
+            registry = Registry.every.get(kind) or Registry(kind, GROUPS[kind])
             about |= {name: about.get(name) or registry.about(name) for name in registry.names()}
         width = max(map(len, about), default=0)
         for name, words in sorted(about.items(), key=lambda item: item[0].lower()):
@@ -39,7 +40,7 @@ class ListCommand:
         return 0
 
 
-def first_comment(path) -> str:
+def first_comment(path: Path) -> str:
     """The comment in the first line of a YAML file."""
     with path.open(encoding="utf-8") as file:
         line = file.readline().strip()

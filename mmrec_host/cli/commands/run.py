@@ -10,15 +10,9 @@ from typing import Any
 
 from ...config import Config, collect_layers, known_keys, load_config, parse_overrides
 from ...errors import ConfigError
-from ...models.base import MODELS
 from ...ranks import is_main, n_processes
-from ...reporting.render import render
-from ...reporting.tables import results_table
-from ...runs.engine import run
-from ...runs.search import grid_search
 from ..main import report
 from ..plugins import add_plugin_arguments, load_plugins
-from . import dry_run
 
 EXAMPLES = """examples:
   -m PTMRec -d mini                                       one model on the embedded dataset
@@ -57,6 +51,7 @@ class RunCommand:
             action="store_true",
             help="try the grid under `search` in each model's YAML, by the validation split alone",
         )
+        parser.add_argument("--cost", action="store_true", help="a second table: parameters, time, memory, tuning")
         parser.add_argument(
             "--resume",
             action="store_true",
@@ -83,17 +78,23 @@ class RunCommand:
             config["progress"] = config["progress"] and not args.quiet and is_main()
             config["resume"] = config["resume"] or args.resume
         if args.dry_run:
+            from . import dry_run
+
             for config in configs:
                 if is_main():
                     print(dry_run.describe(config))
             return 0
         if args.search:
+            from ...reporting.render import render
+            from ...reporting.searches import search_table
+            from ...runs.search import grid_search
+
             for config in configs:
-                table = grid_search(config)
+                ranked = grid_search(config)
                 if is_main():
-                    print(table)
+                    print(render(search_table(config, ranked)))
             return 0
-        return train_all(configs, args.seeds)
+        return train_all(configs, args.seeds, args.cost)
 
 
 def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
@@ -103,6 +104,8 @@ def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str]
 
 def resolve(args: argparse.Namespace) -> list[Config]:
     """A configuration for each model and each choice of options; a key may be unknown to some of them, not to all."""
+    from ...models.base import MODELS
+
     for name in args.model:
         MODELS.get(name)
     parsed = parse_overrides(args.overrides, args.model)
@@ -143,8 +146,12 @@ def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[st
     return [{**changes, **dict(zip(lists, choice))} for choice in itertools.product(*lists.values())]
 
 
-def train_all(configs: list[Config], n_seeds: int) -> int:
-    """Run every model under every seed on the same split and features, then print their table."""
+def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:
+    """Run every model under every seed on the same split and features, then print their table, and what they cost."""
+    from ...reporting.render import render
+    from ...reporting.tables import results_table
+    from ...runs.engine import run
+
     records, failed = [], 0
     try:
         for config in configs:
@@ -158,5 +165,5 @@ def train_all(configs: list[Config], n_seeds: int) -> int:
                     failed += 1
     finally:  # what has been measured is shown, whatever ended the rest
         for table in results_table(records) if is_main() else []:
-            print(render(table, "text"))
+            print(render(table, costs=costs))
     return 2 if failed and not records else 1 if failed else 0

@@ -8,10 +8,7 @@ from pathlib import Path
 
 from ...config import folders, read_layer
 from ...errors import ConfigError, DataError
-from ...reporting.render import FORMATS, render
-from ...reporting.scatter import draw_scatter
-from ...reporting.tables import results_table
-from ...runs.record import find_runs
+from ...reporting import FORMATS
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +25,7 @@ class TableCommand:
         parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
         parser.add_argument("--runs", type=Path, default=default, metavar="PATH", help=f"default: {default}")
         parser.add_argument("--metrics", type=_names, metavar="NAMES", help="such as recall@20,ndcg@20")
+        parser.add_argument("--cost", action="store_true", help="also parameters, time, memory and what tuning cost")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
         parser.add_argument(
             "--plot", type=Path, metavar="FILE", help="also draw a point a row into a picture, such as x.png"
@@ -43,6 +41,11 @@ class TableCommand:
         """Print one table a protocol, draw the first; `DataError` if no run has finished."""
         if args.axes is not None and (args.plot is None or len(args.axes) != 2):
             raise ConfigError("--axes: must name two columns, as X,Y, and belongs to --plot FILE.")
+        from ...reporting.render import render
+        from ...reporting.scatter import draw_scatter
+        from ...reporting.tables import results_table
+        from ...runs.record import find_runs
+
         runs = find_runs(args.runs, args.dataset)
         tables = results_table(runs, args.metrics)
         if not tables:
@@ -51,7 +54,8 @@ class TableCommand:
                 f"no finished run on {args.dataset!r} among {len(runs)} runs under {args.runs}. Datasets with runs "
                 f"there: {', '.join(known) or 'none'}. Run a model first, or name another folder with --runs."
             )
-        text = "\n\n".join(render(table, args.format, bold=False if args.output else None) for table in tables)
+        to_terminal = False if args.output else None
+        text = "\n\n".join(render(table, args.format, args.cost, to_terminal) for table in tables)
         if args.plot is not None:
             metric = next(column.name for column in tables[0].columns if column.kind == "metric")
             draw_scatter(tables[0], args.axes or ["time", metric], args.plot)

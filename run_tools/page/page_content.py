@@ -1,4 +1,4 @@
-"""What a page shows, gathered as plain data."""
+"""What a page shows, collected as plain data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .users import User, choose_rows, describe_user
 
 
 @dataclass(frozen=True)
-class Gathered:
+class PageContent:
     """The content of a page on one run or two.
 
     Attributes:
@@ -52,7 +52,7 @@ class Gathered:
         return int(self.metric.partition("@")[2])
 
 
-def gather(sides: Sequence[Side], content: ItemContent, n_users: int, n_items: int, seed: int) -> Gathered:
+def collect(sides: Sequence[Side], content: ItemContent, n_users: int, n_items: int, seed: int) -> PageContent:
     """Everything on the page but its pictures.
 
     Args:
@@ -76,7 +76,7 @@ def gather(sides: Sequence[Side], content: ItemContent, n_users: int, n_items: i
     views = neighbour_views(sides)
     names = Names.read("user", dataset.folder, dataset.interactions.n_users)
     usable = np.setdiff1d(np.arange(dataset.interactions.n_items), sorted(content.without_picture() or ()))
-    return Gathered(
+    return PageContent(
         sides=list(sides),
         content=content,
         metric=metric,
