@@ -13,7 +13,7 @@ from mmrec_host.files import write_whole
 
 MARKER = "# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.\n"
 
-STUB = f"""{MARKER}from ptmrec_plugin.checkout.in_mmrec import ptmrec_class
+STUB = f"""{MARKER}from ptmrec_plugin.in_mmrec import ptmrec_class
 
 PTMRec = ptmrec_class()
 """

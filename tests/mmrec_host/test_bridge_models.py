@@ -11,7 +11,6 @@ import pytest
 import scipy.sparse as sp
 import torch
 from bridged import bridged, scores, steps
-from toy_data import N_ITEMS, N_USERS, toy_features
 
 from mmrec_host.bridge.model_file import ModelFile
 from mmrec_host.bridge.world import ROOTS
@@ -25,6 +24,7 @@ from mmrec_host.evaluation.evaluator import evaluate
 from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.models.base import MODELS
 from mmrec_host.quick_start import quick_start
+from mmrec_host.testing.toy_data import N_ITEMS, N_USERS, toy_features
 
 # Everything that MMRec's files do: old names of numpy, scipy and torch, a graph file beside the data, results of the
 # last batch in attributes, a tuple as loss, in-place changes of the batch, a module of the checkout imported late.
