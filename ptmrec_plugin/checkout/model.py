@@ -14,7 +14,7 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.yaml_values import read_mapping
 
-from ..commands.install import OUTPUTS
+from .install import OUTPUTS
 
 # Relative to the checkout's src/, from where MMRec is run.
 SETTINGS = Path("configs/model/PTMRec.yaml")
