@@ -25,7 +25,7 @@ def pack(array: np.ndarray) -> bytes:
         raise TypeError(f"the cache stores bool, integer and float arrays, not {array.dtype}")
     array = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
     header = struct.pack(f"<3sB{array.ndim}I", array.dtype.str.encode(), array.ndim, *array.shape)
-    return b"".join((header.ljust(_header_size(array.ndim), b"\0"), array))
+    return b"".join((header.ljust(_header_size(array.ndim), b"\0"), array.data))
 
 
 def unpack(buffer: bytes | memoryview) -> np.ndarray:

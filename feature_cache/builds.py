@@ -43,12 +43,12 @@ class BuildState:
         return self.n_done == self.n_items
 
     def continues(self, other: BuildState) -> bool:
-        """Whether both are states of the same build."""
+        """Whether `other` is a state of the same build."""
         return (self.n_items, self.identity) == (other.n_items, other.identity)
 
 
 def load_state(record: bytes | None) -> BuildState | None:
-    """The state in a stored record."""
+    """The state of a build from its stored record; None without a record."""
     return None if record is None else BuildState(**json.loads(record))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +13,9 @@ UNKNOWN_TEXT = "unknown item"
 
 @dataclass(frozen=True)
 class ContentReport:
-    """A grey image stands in where there is no usable one; the title, else "unknown item", where there is no text.
+    """What raw content was missing or odd.
+
+    A grey image stands in where there is no usable one; the title, else "unknown item", where there is no text.
 
     Attributes:
         n_items: items of the dataset.
@@ -53,20 +54,20 @@ class ContentReport:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ContentReport:
-        """The inverse of `to_json`."""
+        """The report that `to_json` made the text of."""
         values = json.loads(text)
         for name in ("broken_images", "ambiguous_images"):
             values[name] = {int(item): value for item, value in values[name].items()}
         return cls(**values)
 
     def write(self, path: Path) -> None:
-        """Write it to `path`, atomically; not when it is there already, so that a read-only cache can be used."""
-        text = self.to_json()
-        if path.is_file() and path.read_text("utf-8") == text:
-            return
-        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, path)
+        """Write the report to `path`, unless it is there already, so that a read-only cache can be used.
+
+        The environment holds the report too; a file that an interruption cut short is written again at the next import.
+        """
+        data = self.to_json().encode()
+        if not path.is_file() or path.read_bytes() != data:
+            path.write_bytes(data)
 
 
 def make_report(

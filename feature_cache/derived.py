@@ -43,7 +43,6 @@ class ArraySet:
 
 def describe(store: Store) -> list[ArraySet]:
     """All array sets of `store`, complete or not, sorted by fingerprint; empty when there is no environment yet."""
-    states = [(key, load_state(record)) for key, record in store.scan(STATE_PREFIX)]
     return [
         ArraySet(
             fingerprint=key.removeprefix(STATE_PREFIX).decode(),
@@ -53,7 +52,8 @@ def describe(store: Store) -> list[ArraySet]:
             n_done=state.n_done,
             nbytes=state.notes["nbytes"],
         )
-        for key, state in states
+        for key, record in store.scan(STATE_PREFIX)
+        if (state := load_state(record)) is not None
     ]
 
 

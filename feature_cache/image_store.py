@@ -18,7 +18,7 @@ OUTCOME_PREFIX, IMAGE_PREFIX = b"outcome/", b"image/"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image.
+    """What became of the attempt to get one image.
 
     Attributes:
         source: where it came from, an address or a file name; items refer to it by this.

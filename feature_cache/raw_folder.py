@@ -35,7 +35,7 @@ class ItemText(NamedTuple):
 
 @dataclass(frozen=True)
 class RawFolder:
-    """What stands in the folder.
+    """What a dataset folder holds of raw item images, and the state of its files.
 
     Attributes:
         images: the image file of each item that has one.
@@ -178,9 +178,7 @@ def read_texts(path: Path, n_items: int) -> dict[int, ItemText]:
     """
     texts: dict[int, ItemText] = {}
     for item, row in read_lines(path, n_items):
+        title, text = ((row.get(key) or "").strip() for key in ("title", "text"))
         image = row.get("image")
-        texts[item] = ItemText(
-            *((row.get(key) or "").strip() for key in ("title", "text")),
-            image=image if isinstance(image, str) else "",
-        )
+        texts[item] = ItemText(title, text, image if isinstance(image, str) else "")
     return texts

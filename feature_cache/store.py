@@ -92,6 +92,7 @@ class Store:
         while True:
             try:
                 with self._transaction(write=True, grow=map_full) as txn:
+                    assert txn is not None  # the first write makes the environment
                     current = txn.get(state_key)
                     if (None if current is None else bytes(current)) != old:
                         return False
@@ -108,7 +109,7 @@ class Store:
                 _environments.pop(self.path)[0].close()
 
     @contextmanager
-    def _transaction(self, write: bool = False, grow: bool = False) -> Iterator[lmdb.Transaction | None]:
+    def _transaction(self, write: bool = False, grow: bool = False) -> Iterator[lmdb.Transaction[memoryview] | None]:
         """A transaction with zero-copy values; None when reading from an environment that nobody has made yet."""
         with _lock:
             try:

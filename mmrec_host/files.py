@@ -24,8 +24,8 @@ def require_place(path: Path) -> None:
         raise DataError(f"{path}: is a folder. Name a file in it, such as {path / 'NAME'}.")
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, bring it to the disk, then put it in `path`'s place.
+def write_whole(path: Path, content: bytes | Callable[[BinaryIO], Any]) -> None:
+    """Write `content`, or let it write, to a temporary file beside `path`, sync it, then put it in `path`'s place.
 
     Whatever goes wrong, a full disk or a kill, `path` is what it was before.
 
@@ -36,7 +36,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            write(file)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

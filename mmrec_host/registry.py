@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
+import functools
+import sys
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from .errors import ConfigError
 
+HOST_GROUPS = "mmrec."
+"""How the names of the entry-point groups begin that the host itself reads."""
+
+
+@functools.cache
+def _announced(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The installed packages' entry points in a group, read once for each state of `sys.path`."""
+    return entry_points(group=group)
+
+
+def summary(point: EntryPoint) -> str | None:
+    """First line of the docstring of what `point` names, read from the source without importing it.
+
+    None where the source has no class or function of that name (it may come from elsewhere), or there is no source.
+    """
+    import ast
+
+    try:
+        spec = find_spec(point.module)
+        source = spec.loader.get_source(point.module)  # type: ignore[union-attr]
+        tree = ast.parse(source)
+    except Exception:  # of a package that is broken, or made by a loader of its own
+        return None
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == point.attr:
+            return _first_line(ast.get_docstring(node))
+    return None
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().partition("\n")[0]
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence on an unknown name: `", did you mean 'x'?"` with the nearest known one, or a full stop."""
+    import difflib
+
     folded = {k.lower(): k for k in known}
     match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
     return f", did you mean {folded[match[0]]!r}?" if match else "."
@@ -37,16 +73,16 @@ class Registry:
 
     @classmethod
     def of(cls, kind: str) -> Registry | None:
-        """The registry of a kind; the packages of all announced plugins are imported if it is not there yet."""
+        """The registry of a kind; all that is announced to the host is imported if it is not there yet."""
         if kind not in cls.every:
-            for registry in list(cls.every.values()):
-                for name in registry.names():
-                    with contextlib.suppress(ConfigError):  # a broken package is reported where it is asked for
-                        registry.get(name)
+            for group in filter(lambda name: name.startswith(HOST_GROUPS), entry_points().groups):
+                for point in entry_points(group=group):
+                    with contextlib.suppress(ImportError, AttributeError):  # reported where it is asked for
+                        point.load()
         return cls.every.get(kind)
 
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
+        return {point.name: point for point in _announced(self.group, tuple(sys.path))}
 
     def register(self, name: str) -> Callable[[Any], Any]:
         """Decorator that adds a class or function under `name`; `ConfigError` if another object has that name."""
@@ -89,6 +125,7 @@ class Registry:
         return self._objects.setdefault(name, loaded)
 
     def about(self, name: str) -> str:
-        """First line of the docstring of the object called `name`."""
-        lines = (self.get(name).__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
+        """First line of the docstring of the object called `name`, which is imported only where that must be."""
+        point = None if name in self._objects else self._entry_points().get(name)
+        said = None if point is None else summary(point)
+        return _first_line(self.get(name).__doc__) if said is None else said

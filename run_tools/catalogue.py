@@ -34,7 +34,7 @@ class Names:
 
     @classmethod
     def read(cls, kind: str, folder: Path, count: int) -> Names:
-        """With the original ids of MMRec's mapping file (original id, tab, index, after a header), if there is one.
+        """Names with the original ids of MMRec's mapping file (original id, tab, index, after a header), if any.
 
         Raises:
             DataError: it is not in UTF-8, a line is none, or an index is missing or named twice.
@@ -100,7 +100,7 @@ class Catalogue:
 
     @classmethod
     def read(cls, folder: Path, n_users: int, n_items: int) -> Catalogue:
-        """From the mapping files and `items.jsonl` in a dataset's folder, as far as they are there."""
+        """Read the mapping files and `items.jsonl` in a dataset's folder, as far as they are there."""
         texts = read_texts(folder / "items.jsonl", n_items)
         titles = [texts.get(item, ("", ""))[0] for item in range(n_items)]
         return cls(Names.read("user", folder, n_users), Names.read("item", folder, n_items), titles)

@@ -111,7 +111,8 @@ def _scores(run: FinishedRun, tables: dict[str, Tensor], features: dict[str, Ten
             f"{run.config['base'] or run.config['model']} is a model of MMRec's, whose vectors of a new item are "
             "unknown. VBPR, Content, LATTICE and FREEDOM of this host can place one."
         )
-    longer = Features(**{m: torch.cat([table, features[m][None]]) for m, table in tables.items()})
+    rows = {m: torch.cat([table, features[m][None]]) for m, table in tables.items()}
+    longer = Features(v=rows.get("v"), t=rows.get("t"))
     old = run.loader
     loader = TrainLoader(model.config, old.users, old.items, old.n_users, old.n_items + 1, longer)
     larger = type(model)(model.config, loader).to(model.device).eval()

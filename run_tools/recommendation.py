@@ -95,7 +95,7 @@ def scored_items(names: Catalogue, ranked: Scored) -> list[dict[str, Any]]:
 
 
 def scored_users(names: Catalogue, ranked: Scored) -> list[dict[str, Any]]:
-    """Users likewise."""
+    """Users with their names and scores, as JSON can hold them."""
     return [{**names.users.fields(user), "score": score} for user, score in ranked]
 
 

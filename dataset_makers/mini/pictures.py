@@ -147,7 +147,7 @@ def _ramp(first: Colour, last: Colour, size: tuple[int, int], across: bool = Fal
 
 def draw_picture(kind: str, tone: str, hue: str, pattern: str, rng: np.random.Generator) -> Image.Image:
     """RGB picture of SIZE x SIZE pixels; hues, wall, accent, size, place and tilt are drawn from `rng`."""
-    hue, wall_hue = HUES[hue] + rng.uniform(-0.05, 0.05), rng.random()
+    object_hue, wall_hue = HUES[hue] + rng.uniform(-0.05, 0.05), rng.random()
     lightness, wall = rng.uniform(*TONES[tone]), rng.uniform(0.25, 0.9)
     accent = ACCENTS[rng.integers(len(ACCENTS))]
     period, zoom, tilt = rng.uniform(0.09, 0.19) * CANVAS, rng.uniform(0.8, 1.1), rng.uniform(-8, 8)
@@ -165,7 +165,7 @@ def draw_picture(kind: str, tone: str, hue: str, pattern: str, rng: np.random.Ge
     picture.paste(accent, (0, 0), accents)
 
     step = 0.13 if tone == "dark" else -0.13
-    base, second = _colour(hue, lightness, 0.7), _colour(hue + 0.05, lightness + step, 0.7)
+    base, second = _colour(object_hue, lightness, 0.7), _colour(object_hue + 0.05, lightness + step, 0.7)
     surface = Image.new("RGB", full, base)
     surface.paste(second, (0, 0), _pattern(pattern, period))
     lit = ImageChops.multiply(surface, _ramp((255, 255, 255), (190, 190, 198), full, across=True))

@@ -6,57 +6,53 @@ import ast
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from .download import fetched, stamped
+from .download import fetched
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
+from .options import AmazonFiles
 from .tables.text_lines import read_lines
-from .tables.values import as_names, as_number, as_text
+from .tables.values import as_names, as_number, as_text, first_path
 
 ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
 
 
 class AmazonSource:
-    """A category of the data set: the dataset's keys `source_reviews` and `source_metadata` say where it is.
+    """A category of Amazon's product data as the source of a dataset.
 
     Args:
-        config: the dataset's configuration, with `text_fields` too.
+        files: where it is, and how it is read.
         folder: where downloads are kept.
         progress: show progress bars.
     """
 
     raw_names = ("user_id", "asin")  # in the id maps, as MMRec's notebooks have them
 
-    def __init__(self, config: Mapping[str, Any], folder: Path, progress: bool) -> None:
-        self.reviews, self.metadata = config["source_reviews"], config["source_metadata"]
-        self.fields = config["text_fields"]
-        self.expected = config["published_counts"]
+    def __init__(self, files: AmazonFiles, folder: Path, progress: bool) -> None:
+        self.expected = files.published_counts
         self.images: Path | None = None
-        self._folder, self._progress = folder, progress
-
-    def described(self) -> dict[str, Any]:
-        """What the prepared data depend on."""
-        return {
-            "reviews": self.reviews and stamped(self.reviews),
-            "metadata": stamped(self.metadata),
-            "text_fields": self.fields,
-        }
+        self.columns: dict[str, Any] = {}
+        self._files, self._folder, self._progress = files, folder, progress
 
     def listing(self) -> str:
-        """Nothing: the metadata name all images."""
+        """An empty text: the metadata name all images."""
         return ""
 
     def interactions(self, faults: Faults) -> InteractionLog:
-        """All reviews."""
-        return read_reviews(fetched(self.reviews, self._folder, self._progress), faults)
+        """All reviews as interactions of reviewers with products."""
+        assert self._files.reviews is not None  # `read_options` refuses it where they are needed
+        return read_reviews(self._fetched(self._files.reviews), faults)
 
     def items(self, wanted: Collection[str], faults: Faults) -> dict[str, Item]:
-        """The wanted items by ASIN."""
-        return read_metadata(fetched(self.metadata, self._folder, self._progress), wanted, self.fields, faults)
+        """The products among `wanted`, by ASIN."""
+        return read_metadata(self._fetched(self._files.metadata), wanted, self._files.text_fields, faults)
+
+    def _fetched(self, source: str) -> Path:
+        return fetched(source, self._folder, self._progress)
 
 
 def read_reviews(path: Path, faults: Faults) -> InteractionLog:
@@ -119,6 +115,4 @@ def _parse(line: str) -> dict[str, Any]:
 
 def _field(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    if name == "categories" and isinstance(value, list) and value and isinstance(value[0], list):
-        value = value[0]
-    return as_text(value)
+    return as_text(first_path(value) if name == "categories" else value)

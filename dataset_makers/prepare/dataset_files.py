@@ -8,25 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmrec_host.errors import DataError
 from mmrec_host.files import write_whole
 
 from .disk import require_space
-from .interaction_log import InteractionLog
 
 REPORT = "prepare_report.json"
-
-
-def inter_file(log: InteractionLog, labels: np.ndarray) -> bytes:
-    """The `.inter` file, by user and in the order of the source within a user; timestamp 0 where there are no times."""
-    times = np.zeros(len(log)) if log.times is None else log.times
-    order = np.argsort(log.users, kind="stable")
-    columns = (log.users, log.items, log.ratings, times.astype(np.int64), labels)
-    rows = zip(*(column[order].tolist() for column in columns))
-    lines = [f"{user}\t{item}\t{rating}\t{time}\t{label}" for user, item, rating, time, label in rows]
-    return ("\n".join(["userID\titemID\trating\ttimestamp\tx_label", *lines]) + "\n").encode()
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -39,8 +26,8 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write the report."""
-    write_whole(folder / REPORT, lambda file: file.write(json.dumps(report, indent=1, ensure_ascii=False).encode()))
+    """Put the report of a preparation into `folder`, in place of an earlier one."""
+    write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False).encode())
 
 
 def intact(folder: Path, report: Mapping[str, Any]) -> bool:
@@ -84,7 +71,7 @@ def write_files(folder: Path, files: Mapping[str, bytes], report: dict[str, Any]
         if name.endswith(".inter"):
             (folder / name).unlink(missing_ok=True)
     for name in changed:
-        write_whole(folder / name, lambda file, data=files[name]: file.write(data))
+        write_whole(folder / name, files[name])
     report.update(older={}, complete=True)
     write_report(folder, report)
 

@@ -9,18 +9,21 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 from tqdm import tqdm
 
 from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.progress_bar import progress_bar
+from mmrec_host.version import __version__
 
 from .disk import require_space
 from .tables.text_lines import GZIP_MAGIC
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = "ptmrec-prepare/0.1"
+USER_AGENT = f"ptmrec-prepare/{__version__}"
 ATTEMPTS = 5  # in a row without progress
 BACK_OFF = 2.0  # seconds before the second attempt, doubled with each
 LARGEST = 20 << 30  # bytes
@@ -56,12 +59,6 @@ def fetched(source: str, folder: Path, progress: bool) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         asyncio.run(_download(source, path, progress))
     return path
-
-
-def stamped(source: str) -> str:
-    """`source` itself if it is an address; a file with size and modification time, which tell its versions apart."""
-    path = Path(source).expanduser()
-    return f"{path.resolve()} ({path.stat().st_size}, {path.stat().st_mtime_ns})" if path.is_file() else source
 
 
 async def _download(source: str, path: Path, progress: bool) -> None:
@@ -119,18 +116,11 @@ async def _attempt(session: aiohttp.ClientSession, source: str, part: Path, prog
         with part.open("ab" if start else "wb") as file:
             total = None if rest is None else start + rest
             label = part.name.removesuffix(".part")
-            with tqdm(
-                total=total,
-                initial=start,
-                desc=label,
-                unit="B",
-                unit_scale=True,
-                disable=None if progress else True,
-            ) as bar:
+            with progress_bar(label, "B", total, shown=progress, initial=start) as bar:
                 await _receive(response, file, start, bar)
 
 
-async def _receive(response: aiohttp.ClientResponse, file, done: int, bar: tqdm) -> None:
+async def _receive(response: aiohttp.ClientResponse, file: BinaryIO, done: int, bar: tqdm) -> None:
     least, within = SLOWEST
     window, received, looked = time.monotonic(), 0, done
     async for chunk in response.content.iter_chunked(1 << 16):

@@ -25,6 +25,11 @@ class Faults:
         """How many faults of a kind there were."""
         return self._counts.get(kind, 0)
 
+    @property
+    def total(self) -> int:
+        """How many faults of all kinds there were."""
+        return sum(self._counts.values())
+
     def as_json(self) -> dict[str, dict[str, object]]:
         """`{kind: {"count": n, "examples": [...]}}`, in order of first appearance."""
         return {kind: {"count": n, "examples": self._examples[kind]} for kind, n in self._counts.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from .faults import Faults
 
 @dataclass(frozen=True)
 class InteractionLog:
-    """Rows in the order of their source.
+    """Interactions of users with items, in the order of their source.
 
     Attributes:
         users, items: int64 [n_rows], positions in `user_ids` and `item_ids`.
@@ -40,9 +41,16 @@ class InteractionLog:
         times = None if self.times is None else self.times[rows]
         return InteractionLog(users, items, self.ratings[rows], times, user_ids, item_ids)
 
+    def labelled(self, labels: np.ndarray) -> Iterator[tuple[int, int, float, int, int]]:
+        """Rows (user, item, rating, time, label) by user, a user's in their order here; time 0 where there is none."""
+        times = np.zeros(len(self)) if self.times is None else self.times
+        order = np.argsort(self.users, kind="stable")
+        columns = (self.users, self.items, self.ratings, times.astype(np.int64), labels)
+        return zip(*(column[order].tolist() for column in columns))
+
 
 class LogBuilder:
-    """Takes rows one at a time, in a few bytes each."""
+    """Makes an `InteractionLog` of rows that come one at a time, in a few bytes each."""
 
     def __init__(self) -> None:
         self._users, self._items = array("q"), array("q")
@@ -51,14 +59,14 @@ class LogBuilder:
         self._item_codes: dict[str, int] = {}
 
     def add(self, user: str, item: str, rating: float = 1.0, time: float = np.nan) -> None:
-        """Append a row."""
+        """Append one interaction of a user with an item, both by their raw ids."""
         self._users.append(self._user_codes.setdefault(user, len(self._user_codes)))
         self._items.append(self._item_codes.setdefault(item, len(self._item_codes)))
         self._ratings.append(rating)
         self._times.append(time)
 
     def build(self) -> InteractionLog:
-        """The rows so far; without times if a row has none."""
+        """The log of all rows that were added; without times if a row has none."""
         times = np.array(self._times)
         return InteractionLog(
             np.array(self._users, dtype=np.int64),

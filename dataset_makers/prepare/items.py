@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 
 class Item(NamedTuple):
@@ -16,12 +15,9 @@ class Item(NamedTuple):
     categories: Sequence[str] = ()
 
 
-def items_jsonl(item_ids: Sequence[str], items: Mapping[str, Item]) -> bytes:
-    """`items.jsonl`: an object a line, in the order of the ids, which are numbered from 0."""
-    lines = []
-    for number, source_id in enumerate(item_ids):
+def item_rows(item_ids: Sequence[str], items: Mapping[str, Item]) -> Iterator[dict[str, Any]]:
+    """What `items.jsonl` says of each item, in the order of the ids; empty for those that `items` lacks."""
+    for source_id in item_ids:
         item = items.get(source_id, Item())
-        row = {"itemID": number, "title": item.title, "text": item.text, "source_id": source_id, "image": item.image}
-        row["categories"] = list(item.categories)
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    return "".join(lines).encode(errors="replace")
+        row = {"title": item.title, "text": item.text, "source_id": source_id, "image": item.image}
+        yield {**row, "categories": list(item.categories)}

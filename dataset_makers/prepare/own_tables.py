@@ -26,8 +26,7 @@ def _start(path: Path, faults: Faults) -> tuple[list[str], Iterator[tuple[str, R
     rows = read_rows(path, faults)
     first = list(itertools.islice(rows, N_FIRST))
     if not first:
-        n_faults = sum(fault["count"] for fault in faults.as_json().values())
-        raise DataError(f"{path}: holds no readable rows ({n_faults} faults).")
+        raise DataError(f"{path}: holds no readable rows ({faults.total} faults).")
     return list(dict.fromkeys(name for _, row in first for name in row)), itertools.chain(first, rows)
 
 

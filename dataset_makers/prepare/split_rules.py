@@ -6,20 +6,15 @@ import numpy as np
 
 from mmrec_host.errors import ConfigError, DataError
 
+from ..mmrec_split import held_out
 from .interaction_log import InteractionLog
 
 FEWEST = 3  # rows of a user that has one in each split; with fewer, all are for training
 
 
 def mmrec_labels(log: InteractionLog, seed: int) -> np.ndarray:
-    """MMRec's rule, int8 [n_rows]: each user's rows in random order, the last ones held out.
-
-    Of fewer than 10 rows one is for validation and one for test; else a fifth is held out, half for each, and test
-    takes the odd one.
-    """
-    n_rows = np.bincount(log.users)
-    held = np.where(n_rows < 10, 2, n_rows // 5)
-    return _label_last(log.users, np.random.default_rng(seed).random(len(log)), held // 2, held - held // 2)
+    """MMRec's rule, int8 [n_rows]: each user's rows in random order, the last `held_out` of them held out."""
+    return _label_last(log.users, np.random.default_rng(seed).random(len(log)), *held_out(np.bincount(log.users)))
 
 
 def last_labels(log: InteractionLog, seed: int) -> np.ndarray:

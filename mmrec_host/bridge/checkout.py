@@ -6,8 +6,6 @@ import logging
 from pathlib import Path
 
 from ..errors import ConfigError
-from .model import register
-from .model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +32,9 @@ def mmrec_checkout(home: Path) -> Path:
 
 def load_checkout(home: Path) -> None:
     """Make all models of the checkout at `home` known, without importing them; unreadable files are warned of."""
+    from .model import register  # with torch, which recognising a checkout needs not
+    from .model_file import ModelFile
+
     for path in sorted((mmrec_checkout(home) / "src" / "models").glob("*.py")):
         try:
             file = ModelFile.read(path)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any, Protocol
-
-from tqdm.contrib.logging import _TqdmLoggingHandler as TqdmLoggingHandler
 
 from ..errors import ConfigError
 from ..ranks import is_main, leave, n_processes, rank
@@ -28,6 +24,17 @@ class Command(Protocol):
         """Do it; the returned number is the exit code."""
 
 
+class VersionAction(argparse.Action):
+    """`--version`; argparse's own wants the version before anybody has asked for it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> None:
+        """Print it and leave."""
+        from ..version import DISTRIBUTION, __version__
+
+        print(DISTRIBUTION, __version__)
+        parser.exit()
+
+
 OUR_PACKAGES = ("mmrec_host", "feature_cache", "dataset_makers", "run_tools", "ptmrec_plugin")  # whose logs are shown
 COMMANDS = Registry("command", group="mmrec.commands")
 
@@ -39,6 +46,7 @@ def build_parser(prog: str, names: Sequence[str]) -> argparse.ArgumentParser:
         description="Multimodal recommendation with tuned encoders. Without a subcommand, `run` is meant: "
         f"`{prog} -m PTMRec -d mini` trains PTMRec on the embedded dataset.",
     )
+    parser.add_argument("--version", nargs=0, action=VersionAction, help="print the version")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in names:
         try:
@@ -59,8 +67,11 @@ def build_parser(prog: str, names: Sequence[str]) -> argparse.ArgumentParser:
 
 def start_logging(args: argparse.Namespace) -> None:
     """Log to stderr, above progress bars; our own packages at the level that -v or -q asks for."""
-    handler = TqdmLoggingHandler()
-    handler.stream = sys.stderr
+    import logging
+
+    from .log_handler import TqdmHandler
+
+    handler = TqdmHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
@@ -77,6 +88,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
     except Exception:
         if n_processes() == 1:
             raise
+        import traceback
+
         traceback.print_exc()
         code = 1
     leave(code)
@@ -85,17 +98,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
 
 def _main(argv: Sequence[str] | None, prog: str) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0].startswith("-") and not (prog == "ptmrec" and argv[0] in ("-h", "--help")):
+    of_all = ("--version", "-h", "--help") if prog == "ptmrec" else ("--version",)
+    if argv and argv[0].startswith("-") and argv[0] not in of_all:
         argv.insert(0, "run")
-    names = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS.names()
+    one = argv[:1] if argv and argv[0] in COMMANDS else []
     try:
-        parser = build_parser(prog, names)
+        parser = build_parser(prog, one or ([] if argv[:1] == ["--version"] else COMMANDS.names()))
         args, rest = parser.parse_known_args(argv)
         args.overrides = gather_overrides(args, rest, parser)
         start_logging(args)
         return args.handler.run(args)
     except KeyboardInterrupt:
-        resumed = "; the same command with --resume goes on with a run or a search" if argv[0] == "run" else ""
+        resumed = "; the same command with --resume goes on with a run or a search" if one == ["run"] else ""
         print(f"interrupted{resumed}", file=sys.stderr)
         return 130
     except BrokenPipeError:

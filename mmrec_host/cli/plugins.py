@@ -7,9 +7,6 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from ..bridge.checkout import load_checkout
-from ..bridge.model import register
-from ..bridge.model_file import ModelFile
 from ..errors import ConfigError
 
 
@@ -33,6 +30,8 @@ def load_plugins(args: argparse.Namespace) -> None:
     for path in args.plugin:
         load_plugin(path)
     if args.mmrec_home is not None:
+        from ..bridge.checkout import load_checkout
+
         load_checkout(args.mmrec_home)
 
 
@@ -45,6 +44,9 @@ def load_plugin(path: Path) -> None:
     Raises:
         ConfigError: no such file, no class that the file is named after, or it fails on import.
     """
+    from ..bridge.model import register
+    from ..bridge.model_file import ModelFile
+
     if path.is_dir():
         files = [ModelFile.read(file) for file in sorted(path.glob("*.py")) if not file.stem.startswith("_")]
         if not files:
@@ -76,6 +78,7 @@ def load_plugin(path: Path) -> None:
 def _import(path: Path) -> None:
     name = f"ptmrec_file_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

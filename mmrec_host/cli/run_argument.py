@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..config import folders, parse_overrides, read_layer
+from ..config import parse_overrides
+from ..config_layers import folders, read_layer
 from ..errors import ConfigError, DataError
 from ..registry import nearest
-from ..runs.finished_run import FinishedRun, open_run
 from .plugins import add_plugin_arguments, load_plugins
+
+if TYPE_CHECKING:
+    from ..runs.finished_run import FinishedRun
 
 HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
 """Keys of a run that may be replaced when it is opened: they change no result."""
@@ -40,6 +43,8 @@ def open_named_run(args: argparse.Namespace) -> FinishedRun:
     Raises:
         UserError: no such run, several, a key that would change what was trained, or what `open_run` refuses.
     """
+    from ..runs.finished_run import open_run
+
     load_plugins(args)
     return open_run(find_run(args.run, args.runs), **machine_keys(args))
 

@@ -7,15 +7,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ..config import Config
 from ..data.dataset import load_dataset
-from ..device import resolve_device
 from ..errors import ConfigError
+from ..progress_bar import progress_bar
 from ..runs.build import build, protocol
 from ..runs.engine import find_earlier, open_record
 from ..training.checkpoint import Checkpoint
+from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer, TrainingFailed
 from ..yaml_values import flow
@@ -48,7 +47,7 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
         raise ConfigError(
             f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
         )
-    config["device"] = resolve_device(config)
+    config["device"] = TrainingOptions.from_config(config).evaluation.device
     settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
     earlier = find_earlier(root, settings)
     dataset = load_dataset(config)
@@ -71,14 +70,8 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
 def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
     tried = {line["number"]: line for line in record.lines("combinations.jsonl")}
     todo = combinations(grid)
-    bar = tqdm(
-        total=len(todo),
-        initial=len(tried),
-        desc="search",
-        unit="combination",
-        disable=None if config["progress"] else True,
-    )
-    with bar:
+    shown = bool(config["progress"])
+    with progress_bar("search", "combination", len(todo), shown=shown, initial=len(tried)) as bar:
         for number, values in enumerate(todo, start=1):
             file = record.path / f"resume-{number}.pt"
             checkpoint = Checkpoint(file, record.identity(), config["checkpoint_interval"])
@@ -94,7 +87,7 @@ def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> li
 def _try(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     """Train one combination; a diverged one has no score."""
     dataset, loader, model = build(config)
-    trainer = Trainer(model, config, dataset.splits.valid, checkpoint=checkpoint)
+    trainer = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid, checkpoint=checkpoint)
     try:
         outcome = trainer.fit(phases_of(model, loader, config))
     except TrainingFailed as error:

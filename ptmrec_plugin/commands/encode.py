@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmrec_host.data.features import MODALITIES
 from mmrec_host.ranks import is_main
 
-from ..items.run_encoding import add_encoding_arguments, encoding_of
+from .encoding_arguments import add_encoding_arguments
 
 EXAMPLES = """examples:
   -d mini encoder=offline                the frozen features, which training then only reads
@@ -30,6 +29,10 @@ class EncodeCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Encode, and say what is in the cache now."""
+        from mmrec_host.data.features import MODALITIES
+
+        from ..items.run_encoding import encoding_of
+
         encoding = encoding_of(args)
         for modality in encoding.modalities:
             rows, width = encoding.pooled(modality).shape

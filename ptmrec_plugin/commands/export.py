@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmrec_host.cli.run_argument import open_named_run
 from mmrec_host.errors import ConfigError
 
-from ..export.files import Write, adapter_files, feature_files, vector_files, write_files
-from ..items.run_encoding import add_encoding_arguments, encoding_of
+from .encoding_arguments import add_encoding_arguments
+
+if TYPE_CHECKING:
+    from ..export.files import Write
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,8 @@ class ExportCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Write the files and name them."""
+        from ..export.files import write_files
+
         if args.to.exists() and not args.to.is_dir():
             raise ConfigError(f"--to {args.to}: must be a folder, and is a file.")
         for path in write_files(args.to, _files(args), args.force):
@@ -53,6 +58,9 @@ class ExportCommand:
 
 
 def _files(args: argparse.Namespace) -> dict[str, Write]:
+    from ..export.files import adapter_files, feature_files, vector_files
+    from ..items.run_encoding import encoding_of
+
     if args.what != "vectors" and args.format != "npy":
         raise ConfigError(f"--format {args.format}: is for vectors.")
     if args.what == "features" and (args.run is None or args.dataset is not None):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from open_clip import CLIP, CustomTextCLIP
 from open_clip.hf_model import HFTextEncoder
 from open_clip.timm_model import TimmModel
 from PIL import Image
@@ -42,7 +43,7 @@ class DualEncoder(nn.Module):
     def __init__(
         self,
         name: str,
-        model: nn.Module,
+        model: CLIP | CustomTextCLIP,
         preprocess: Callable[[Image.Image], Tensor],
         tokenize: Callable[[Sequence[str]], Tensor],
         pad_id: int,
@@ -56,12 +57,17 @@ class DualEncoder(nn.Module):
             "preprocessing": preprocessing,
             "unfused": True,
         }
-        self.model = unfuse(model).eval().requires_grad_(False)
+        self.model: CLIP | CustomTextCLIP = unfuse(model).eval().requires_grad_(False)
         self.towers: dict[str, Tower] = {"v": _image_tower(model), "t": _text_tower(model)}
 
     def train(self, mode: bool = True) -> DualEncoder:
-        """Stays in evaluation mode, whatever the mode of what it is part of."""
+        """Stay in evaluation mode, whatever the mode of what this is part of."""
         return super().train(False)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the pictures that it reads, in pixels."""
+        return _pair(self.model.visual.image_size)
 
     def pixels(self, images: Sequence[bytes]) -> Tensor:
         """Pixels [n, 3, h, w] of encoded images."""
@@ -92,7 +98,7 @@ class DualEncoder(nn.Module):
         return self.finish(modality, self.states(modality, inputs, 0), 0)
 
 
-def _image_tower(model: nn.Module) -> Tower:
+def _image_tower(model: CLIP | CustomTextCLIP) -> Tower:
     visual = model.visual
     if not isinstance(visual, TimmModel) and not hasattr(visual, "_embeds"):
         raise ConfigError(
@@ -105,7 +111,7 @@ def _image_tower(model: nn.Module) -> Tower:
     return TimmConvTower(visual, dim) if isinstance(visual, TimmModel) else ViTTower(visual, dim)
 
 
-def _text_tower(model: nn.Module) -> Tower:
+def _text_tower(model: CLIP | CustomTextCLIP) -> Tower:
     text = getattr(model, "text", None)
     if isinstance(text, HFTextEncoder):
         return BertTower(text, text.output_dim)

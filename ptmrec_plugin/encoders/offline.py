@@ -101,7 +101,7 @@ def build_offline(config: Any) -> DualEncoder:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Without its report of unused pooling weights and its progress bar."""
+    """Inside, transformers reports no unused pooling weights and shows no progress bar."""
     from transformers.utils import logging
 
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

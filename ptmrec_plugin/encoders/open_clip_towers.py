@@ -75,7 +75,7 @@ def build_open_clip(config: Any) -> DualEncoder:
 
 @contextmanager
 def _random_weights_are_meant(meant: bool) -> Iterator[None]:
-    """Without open_clip's warning of them, which goes to the root logger."""
+    """Inside, open_clip does not warn of random weights if they are meant; its warning goes to the root logger."""
 
     def others(record: logging.LogRecord) -> bool:
         return not (meant and "No pretrained weights" in record.getMessage())
@@ -96,6 +96,6 @@ def _register_tiny() -> str:
     return "ptmrec-tiny"
 
 
-build_open_clip.defaults = {  # type: ignore[attr-defined]
+build_open_clip.defaults = {
     **{"encoder_builder": "open_clip", "encoder_model": "ViT-B-32", "encoder_pretrained": "openai", "encoder_seed": 0}
 }

@@ -7,10 +7,12 @@ can ask for the query projections, whatever the architecture calls them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from open_clip.transformer import text_global_pool
+from open_clip.hf_model import HFTextEncoder
+from open_clip.model import CLIP
+from open_clip.timm_model import TimmModel
+from open_clip.transformer import TextTransformer, VisionTransformer, text_global_pool
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -34,14 +36,24 @@ class States:
     tokens: Tensor | None = None
 
     def part(self, start: int, stop: int) -> States:
-        """Those of the items from `start` to before `stop`."""
+        """The states of the items from `start` to before `stop`."""
         return States(self.hidden[start:stop], None if self.tokens is None else self.tokens[start:stop])
 
     def to(self, device: torch.device) -> States:
-        """On a device, activations in float32."""
+        """The same states on a device, activations in float32."""
         hidden = self.hidden.to(device)
         tokens = None if self.tokens is None else self.tokens.to(device)
         return States(hidden.float() if hidden.is_floating_point() else hidden, tokens)
+
+    def text(self) -> Tensor:
+        """The token ids of a text [batch, length].
+
+        Raises:
+            TypeError: these are states of images.
+        """
+        if self.tokens is None:
+            raise TypeError("states of images have no tokens")
+        return self.tokens
 
 
 class Tower:
@@ -126,7 +138,7 @@ class ViTTower(Tower):
     block_roles = CLIP_ROLES
     head_weights = ("visual.ln_post", "visual.attn_pool", "visual.proj")
 
-    def __init__(self, visual: nn.Module, dim: int) -> None:
+    def __init__(self, visual: VisionTransformer, dim: int) -> None:
         self.visual, self.dim, self.width = visual, dim, visual.transformer.width
         self.path, self.n_blocks = "visual.transformer.resblocks", len(visual.transformer.resblocks)
 
@@ -135,7 +147,7 @@ class ViTTower(Tower):
         return States(self.visual._embeds(inputs))
 
     def block(self, index: int, states: States) -> States:
-        """One residual block."""
+        """Run one residual block."""
         return States(self.visual.transformer.resblocks[index](states.hidden))
 
     def head(self, states: States) -> Tensor:
@@ -154,7 +166,7 @@ class TimmConvTower(Tower):
     is_sequence = False
     head_weights = ("visual.trunk.conv_head", "visual.trunk.bn2", "visual.head")
 
-    def __init__(self, visual: nn.Module, dim: int) -> None:
+    def __init__(self, visual: TimmModel, dim: int) -> None:
         self.trunk, self.head_module, self.dim = visual.trunk, visual.head, dim
         if not all(hasattr(self.trunk, part) for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2")):
             raise ConfigError(
@@ -183,7 +195,7 @@ class TimmConvTower(Tower):
         return States(self.trunk.bn1(self.trunk.conv_stem(inputs)))
 
     def block(self, index: int, states: States) -> States:
-        """One stage."""
+        """Run one stage."""
         return States(self.trunk.blocks[index](states.hidden))
 
     def head(self, states: States) -> Tensor:
@@ -211,7 +223,7 @@ class ClipTextTower(Tower):
 
     block_roles = CLIP_ROLES
 
-    def __init__(self, text: nn.Module, path: str, dim: int) -> None:
+    def __init__(self, text: TextTransformer | CLIP, path: str, dim: int) -> None:
         self.text, self.dim, self.width = text, dim, text.transformer.width
         self.path, self.n_blocks = f"{path}transformer.resblocks", len(text.transformer.resblocks)
         self.pool_type = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", "argmax")
@@ -233,7 +245,7 @@ class ClipTextTower(Tower):
         return States(hidden, inputs)
 
     def block(self, index: int, states: States) -> States:
-        """One residual block under the causal mask."""
+        """Run one residual block under the causal mask."""
         mask = self._mask(states.hidden)
         return States(self.text.transformer.resblocks[index](states.hidden, attn_mask=mask), states.tokens)
 
@@ -273,7 +285,7 @@ class BertTower(Tower):
         "norm": ["attention.output.LayerNorm", "output.LayerNorm"],
     }
 
-    def __init__(self, text: nn.Module, dim: int) -> None:
+    def __init__(self, text: HFTextEncoder, dim: int) -> None:
         self.text, self.bert, self.dim = text, text.transformer, dim
         self.width = self.bert.config.hidden_size
         layers = getattr(getattr(self.bert, "encoder", None), "layer", None)
@@ -289,15 +301,15 @@ class BertTower(Tower):
 
     def _mask(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
         """Additive attention mask [batch, 1, 1, length] that hides the padding."""
-        return (tokens == self.pad)[:, None, None, :].to(dtype) * torch.finfo(dtype).min
+        return tokens.eq(self.pad)[:, None, None, :].to(dtype) * torch.finfo(dtype).min
 
     def stem(self, inputs: Tensor) -> States:
         """Token and position embeddings."""
         return States(self.bert.embeddings(input_ids=inputs), inputs)
 
     def block(self, index: int, states: States) -> States:
-        """One layer."""
-        output: Any = self.bert.encoder.layer[index](states.hidden, self._mask(states.tokens, states.hidden.dtype))
+        """Run one layer."""
+        output = self.bert.encoder.layer[index](states.hidden, self._mask(states.text(), states.hidden.dtype))
         return States(output[0] if isinstance(output, tuple) else output, states.tokens)
 
     def head(self, states: States) -> Tensor:
@@ -308,4 +320,4 @@ class BertTower(Tower):
         """Mean over the tokens that are no padding (or the encoder's own pooling)."""
         from transformers.modeling_outputs import BaseModelOutput
 
-        return self.text.pooler(BaseModelOutput(last_hidden_state=states.hidden), (states.tokens != self.pad).long())
+        return self.text.pooler(BaseModelOutput(last_hidden_state=states.hidden), states.text().ne(self.pad).long())

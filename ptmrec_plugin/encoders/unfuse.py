@@ -25,6 +25,10 @@ class UnfusedAttention(nn.Module):
         ConfigError: an attention with other key or value widths, added biases or sequence-first layout.
     """
 
+    q_proj: nn.Linear
+    k_proj: nn.Linear
+    v_proj: nn.Linear
+
     def __init__(self, fused: nn.MultiheadAttention) -> None:
         super().__init__()
         plain = fused._qkv_same_embed_dim and fused.bias_k is None and not fused.add_zero_attn and fused.batch_first

@@ -103,5 +103,5 @@ def adapter_files(run: FinishedRun) -> dict[str, Write]:
 
 
 def bytes_file(data: bytes) -> Write:
-    """A file of these bytes."""
+    """A file that holds `data`."""
     return lambda file: file.write(data)

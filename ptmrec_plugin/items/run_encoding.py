@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from mmrec_host.cli.plugins import load_plugins
-from mmrec_host.cli.run_argument import KEYS, add_run_arguments, machine_keys, open_named_run
+from mmrec_host.cli.run_argument import machine_keys, open_named_run
 from mmrec_host.config import Config, load_config, parse_overrides
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.data.features import wanted_modalities
@@ -45,13 +45,6 @@ class Encoding:
     def features(self, modality: str) -> Tensor:
         """What recommenders read, float32 [n_items, d]: centred and scaled by the frozen features (`feature_norm`)."""
         return self.items.transform(modality)(self.pooled(modality))
-
-
-def add_encoding_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `-d`, and what `--run` needs."""
-    keys = f"with -d alone, any key of the YAML files; with --run, {KEYS}"
-    add_run_arguments(parser, keys, required=False)
-    parser.add_argument("-d", "--dataset", metavar="NAME", help="whose items; with --run by default the run's")
 
 
 def encoding_of(args: argparse.Namespace) -> Encoding:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
-from peft import PeftModel
+from peft import AdaLoraConfig, AdaLoraModel, PeftModel
 from torch import Tensor
 
 from mmrec_host.errors import ConfigError
@@ -39,13 +39,14 @@ class AdaLoraHandle(HFHandle):
                 f"warmup_share={self.warmup}, final_share={self.final}: together they must be less than 1, so that "
                 "there are steps in which ranks shrink."
             )
-        self.settings = wrapped.peft_config["default"]
+        self.settings = cast(AdaLoraConfig, wrapped.peft_config["default"])
         if self.settings.target_r >= self.settings.init_r:
             raise ConfigError(
                 f"peft_target_r={self.settings.target_r}: must be less than peft_init_r={self.settings.init_r}, the "
                 "rank that shrinks to it."
             )
-        self.allocator = wrapped.base_model.rankallocator
+        self.tuner = cast(AdaLoraModel, wrapped.base_model)
+        self.allocator = self.tuner.rankallocator
         self.step = 0
 
     def begin(self, n_steps: int) -> None:
@@ -68,7 +69,7 @@ class AdaLoraHandle(HFHandle):
         if any(p.grad is None for p in self.named_parameters().values()):
             return  # the loss did not reach the encoder, so it says nothing on what is important
         self.step += 1
-        self.wrapped.base_model.update_and_allocate(self.step)
+        self.tuner.update_and_allocate(self.step)
 
     def ranks(self) -> dict[str, int]:
         """Module name -> how many of its singular values are not zero."""
@@ -76,7 +77,7 @@ class AdaLoraHandle(HFHandle):
         return {n.removeprefix("base_model.model."): int((p != 0).sum()) for n, p in values.items()}
 
     def write(self, folder: Path) -> None:
-        """peft's files at the initial rank, with zeros where ranks were taken away."""
+        """Write peft's files at the initial rank, with zeros where ranks were taken away."""
         pattern, self.settings.rank_pattern = self.settings.rank_pattern, None
         super().write(folder)
         self.settings.rank_pattern = pattern
@@ -90,7 +91,7 @@ class AdaLoraHandle(HFHandle):
         return state | {f"{STATE}rank_pattern:{n}": torch.tensor(kept) for n, kept in pattern.items()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Bring a copy back."""
+        """Bring back a copy that `state` made."""
         super().load_state(state)
         self.step = int(state[f"{STATE}step"])
         device = next(iter(self.named_parameters().values())).device

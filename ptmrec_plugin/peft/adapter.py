@@ -20,20 +20,21 @@ class Bottleneck(nn.Module):
         width: of the bottleneck.
     """
 
-    def __init__(self, after: nn.Module, width: int) -> None:
+    def __init__(self, after: nn.Conv2d | nn.Linear, width: int) -> None:
         super().__init__()
+        self.down: nn.Conv2d | nn.Linear
+        self.up: nn.Conv2d | nn.Linear
         if isinstance(after, nn.Conv2d):
             self.down = nn.Conv2d(after.out_channels, width, 1)
             self.up = nn.Conv2d(width, after.out_channels, 1)
         else:
             self.down, self.up = nn.Linear(after.out_features, width), nn.Linear(width, after.out_features)
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
         nn.init.normal_(self.down.weight, std=0.01)
-        nn.init.zeros_(self.down.bias)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape as x."""
+        """Output of the same shape as x."""
         return x + self.up(nn.functional.gelu(self.down(x)))
 
 

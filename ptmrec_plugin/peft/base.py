@@ -93,7 +93,7 @@ class Handle(ABC):
 
     @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Bring a copy back."""
+        """Bring back a copy that `state` made."""
         for name, parameter in self.named_parameters().items():
             parameter.copy_(state[name])
 

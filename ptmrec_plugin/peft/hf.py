@@ -65,7 +65,7 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
     return handle(encoder, lowest(encoder, config, modalities), wrapped, frozen, config)
 
 
-apply_hf.defaults = {"peft_method": "LORA", "adapt": ["q", "v"]}  # type: ignore[attr-defined]
+apply_hf.defaults = {"peft_method": "LORA", "adapt": ["q", "v"]}
 
 
 def _feed_forward(encoder: DualEncoder, names: list[str]) -> list[str]:
@@ -76,7 +76,7 @@ def _feed_forward(encoder: DualEncoder, names: list[str]) -> list[str]:
 
 
 def _peft_config(method: str, options: dict[str, Any], names: list[str], feed_forward: list[str]) -> Any:
-    cls = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[method]]
+    cls: Any = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[method]]
     known = {field.name for field in fields(cls)}
     if "target_modules" not in known or method in OTHER_INPUTS:
         raise ConfigError(

@@ -21,7 +21,7 @@ from .base import Handle, shape_error
 
 
 class HFHandle(Handle):
-    """A variant that peft has put into the encoder's model.
+    """A variant of Hugging Face peft, which has put it into the encoder's model.
 
     Args:
         wrapped: what peft made of the encoder's model.
@@ -39,14 +39,14 @@ class HFHandle(Handle):
     ) -> None:
         super().__init__(encoder, cuts)
         self.wrapped = wrapped
-        self.replaced = {name: w for name, w in frozen.items() if not w.equal(self._base(name).weight)}
+        self.replaced = {name: w for name, w in frozen.items() if not w.equal(self._weight(name))}
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
         """The adapter's parameters, by peft's names."""
         return {name: p for name, p in self.wrapped.named_parameters() if p.requires_grad}
 
     def train(self, mode: bool) -> None:
-        """peft's layers and their dropout follow; the encoder itself stays in evaluation mode."""
+        """Switch peft's layers and their dropout; the encoder itself stays in evaluation mode."""
         for layer in self.wrapped.modules():
             if isinstance(layer, BaseTunerLayer):
                 layer.training = mode
@@ -55,16 +55,16 @@ class HFHandle(Handle):
                         module.train(mode)
 
     def write(self, folder: Path) -> None:
-        """peft's adapter_config.json and adapter_model.safetensors."""
+        """Write peft's adapter_config.json and adapter_model.safetensors."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft looks for a hub model behind the encoder, which there is none
             self.wrapped.save_pretrained(str(folder), save_embedding_layers=False)
 
     def read(self, folder: Path) -> None:
-        """peft's files; `ConfigError` if they cannot be read or are of another method or shape."""
+        """Read peft's files; `ConfigError` if they cannot be read or are of another method or shape."""
         try:
             weights = load_peft_weights(str(folder), device="cpu")
-            outcome = set_peft_model_state_dict(self.wrapped, weights)
+            outcome: Any = set_peft_model_state_dict(self.wrapped, weights)
         except (OSError, ValueError, SafetensorError) as error:
             raise ConfigError(f"{folder}: peft cannot read this adapter ({error}).") from error
         except (RuntimeError, KeyError) as error:  # torch's size mismatch, of many lines
@@ -75,20 +75,20 @@ class HFHandle(Handle):
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
-        """peft's own switch, and the weights that the method has changed as they were."""
+        """Switch peft's adapter off, and bring back the weights that the method has changed as they were."""
         with self.wrapped.disable_adapter():
-            layers = {name: self._base(name) for name in self.replaced}
-            changed = {name: layer.weight.data for name, layer in layers.items()}
+            weights = {name: self._weight(name) for name in self.replaced}
+            changed = {name: weight.data for name, weight in weights.items()}
             try:
-                for name, layer in layers.items():
-                    layer.weight.data = self.replaced[name]
+                for name, weight in weights.items():
+                    weight.data = self.replaced[name]
                 yield
             finally:
-                for name, layer in layers.items():
-                    layer.weight.data = changed[name]
+                for name, weight in weights.items():
+                    weight.data = changed[name]
 
-    def _base(self, name: str) -> nn.Module:
-        return self.wrapped.get_submodule(f"base_model.model.{name}.base_layer")
+    def _weight(self, name: str) -> nn.Parameter:
+        return self.wrapped.get_parameter(f"base_model.model.{name}.base_layer.weight")
 
     def merge(self) -> nn.Module:
         """Fold the adapter into the encoder's weights; afterwards the handle has no parameters."""

@@ -38,11 +38,11 @@ class OwnHandle(Handle):
         return self.parameters
 
     def write(self, folder: Path) -> None:
-        """One safetensors file."""
+        """Write one safetensors file."""
         save_file({name: p.detach().cpu().contiguous() for name, p in self.parameters.items()}, str(folder / FILE))
 
     def read(self, folder: Path) -> None:
-        """The parameters of a safetensors file; `ConfigError` if it cannot be read or holds others."""
+        """Read the parameters of a safetensors file; `ConfigError` if it cannot be read or holds others."""
         try:
             stored = load_file(str(folder / FILE))
         except (OSError, SafetensorError) as error:
@@ -55,7 +55,7 @@ class OwnHandle(Handle):
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
-        """Without the variant."""
+        """Inside, the encoder computes without the variant."""
         self.active = False
         try:
             yield

@@ -17,7 +17,7 @@ MASKS = ("attn_mask", "attention_mask")  # open_clip's and Hugging Face's names
 
 
 class PrefixHandle(OwnHandle):
-    """The prefixes draw attention from the first step on."""
+    """A handle of prefixes, which draw attention from the first step on."""
 
     identity_at_start = False
 

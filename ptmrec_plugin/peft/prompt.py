@@ -7,6 +7,7 @@ theirs, whereas CoOp and MaPLe replace placeholder words in a text of fixed leng
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +65,7 @@ class PromptedTower(Tower):
         self.path, self.n_blocks, self.dim, self.block_roles = tower.path, tower.n_blocks, tower.dim, tower.block_roles
 
     def stem(self, inputs: Tensor) -> States:
-        """The tower's own."""
+        """Embeddings of the inner tower, without prompts."""
         return self.inner.stem(inputs)
 
     def block(self, index: int, states: States) -> States:
@@ -95,7 +96,7 @@ class PromptedTower(Tower):
 
 
 class PromptHandle(OwnHandle):
-    """Prompts change the features from the first step on."""
+    """A handle of prompts, which change the features from the first step on."""
 
     identity_at_start = False
 
@@ -126,6 +127,6 @@ def apply_prompt(encoder: DualEncoder, config: Any, modalities: list[str]) -> Pr
     handle = PromptHandle(encoder, {m: chosen[0] for m, chosen in blocks.items()}, dict(prompts.named_parameters()))
     for m, chosen in blocks.items():
         encoder.towers[m] = PromptedTower(
-            encoder.towers[m], chosen, length, lambda depth, m=m: prompts(m, depth), lambda: handle.active
+            encoder.towers[m], chosen, length, functools.partial(prompts, m), lambda: handle.active
         )
     return handle

@@ -31,6 +31,7 @@ class SideNetwork(nn.Module):
 
     def __init__(self, widths: list[int], width: int, dim: int) -> None:
         super().__init__()
+        self.widths = widths
         self.norms = nn.ModuleList(nn.LayerNorm(w) for w in widths)
         self.down = nn.ModuleList(nn.Linear(w, width) for w in widths)
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in widths)
@@ -53,7 +54,12 @@ class SideTower(Tower):
     """The whole frozen tower as a stem without gradients, and the side network as its head; it has no blocks.
 
     Its activations are the chosen blocks' vectors and the frozen features, side by side [batch, sum of widths].
+
+    Attributes:
+        network: set once the widths of `parts` are known.
     """
+
+    network: SideNetwork
 
     n_blocks = 0
     is_sequence = False
@@ -62,7 +68,6 @@ class SideTower(Tower):
         self.inner, self.blocks, self.active = tower, blocks, active
         self.path, self.dim, self.block_roles = tower.path, tower.dim, tower.block_roles
         self.kind = f"summaries of blocks {', '.join(map(str, blocks))}"
-        self.network: SideNetwork | None = None
 
     @torch.no_grad()
     def parts(self, inputs: Tensor) -> list[Tensor]:
@@ -75,12 +80,12 @@ class SideTower(Tower):
         return [*vectors, self.inner.head(states)]
 
     def stem(self, inputs: Tensor) -> States:
-        """The tower."""
+        """Vectors of the chosen blocks and frozen features, side by side."""
         return States(torch.cat(self.parts(inputs), 1))
 
     def head(self, states: States) -> Tensor:
-        """The side network."""
-        *vectors, features = states.hidden.split([n.normalized_shape[0] for n in self.network.norms] + [self.dim], 1)
+        """Features with what the side network adds to them."""
+        *vectors, features = states.hidden.split([*self.network.widths, self.dim], 1)
         return self.network(vectors, features) if self.active() else features
 
 
@@ -95,11 +100,7 @@ def apply_side(encoder: DualEncoder, config: Any, modalities: list[str]) -> OwnH
     """
     blocks = blocks_by_modality(encoder, config, modalities)
     device = next(encoder.model.parameters()).device
-    size = encoder.model.visual.image_size
-    samples = {
-        "v": torch.zeros(1, 3, *((size, size) if isinstance(size, int) else size), device=device),
-        "t": encoder.tokens(["a"]).to(device),
-    }
+    samples = {"v": torch.zeros(1, 3, *encoder.image_size, device=device), "t": encoder.tokens(["a"]).to(device)}
     towers = {m: SideTower(encoder.towers[m], chosen, lambda: handle.active) for m, chosen in blocks.items()}
     networks = nn.ModuleDict()
     for m, tower in towers.items():

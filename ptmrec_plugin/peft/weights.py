@@ -29,7 +29,7 @@ class WeightsHandle(OwnHandle):
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
-        """The weights as they were."""
+        """Inside, the weights are as they were before training."""
         tuned = {name: p.data for name, p in self.parameters.items()}
         try:
             for name, parameter in self.parameters.items():
@@ -79,7 +79,7 @@ def apply_weights(encoder: DualEncoder, config: Any, modalities: list[str]) -> W
     return WeightsHandle(encoder, cuts, {name: parameters[name] for names in chosen.values() for name in names})
 
 
-apply_weights.defaults = {"trained": "block"}  # type: ignore[attr-defined]
+apply_weights.defaults = {"trained": "block"}
 
 
 def _of_blocks(encoder: DualEncoder, modality: str, blocks: list[int], kind: str) -> list[str]:

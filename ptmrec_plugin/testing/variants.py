@@ -19,25 +19,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrec_host.config import Config, load_config
+from mmrec_host.config import Config
 from mmrec_host.errors import ConfigError
-from mmrec_host.models.base import MODELS
 
 from ..encoders.build import build_encoder
 from ..encoders.dual import DualEncoder
-from ..items.item_encoder import stack_states
-from ..peft.base import PEFT, STEM, Handle
+from ..peft import base
+from ..peft.base import STEM, Handle
+from .samples import (
+    HALF_PRECISION,
+    as_cached,
+    features,
+    features_alone,
+    relative_error,
+    same,
+    sample_config,
+    sample_inputs,
+)
 
-TEXTS = ["a red shoe for running", "tea", "a blue tent", "a lamp with a green shade and a long cord"]
 LEARNING_RATE = 0.01
-HALF_PRECISION = 5e-3  # relative error that activations in float16 may bring
 
 
 def variant_config(variant: str, encoder: str, **keys: Any) -> Config:
     """PTMRec's configuration with a variant and an encoder, on the CPU."""
-    MODELS.get("PTMRec")  # announces the option groups
-    overrides = {"peft": variant, "encoder": encoder, **keys}
-    return load_config("PTMRec", "conformance", overrides=overrides).replaced(device=torch.device("cpu"))
+    return sample_config(encoder, peft=variant, **keys)
 
 
 def apply_variant(config: Config, modalities: Sequence[str]) -> Handle:
@@ -45,26 +50,12 @@ def apply_variant(config: Config, modalities: Sequence[str]) -> Handle:
     built = _built(tuple((k, config[k]) for k in sorted(config) if k == "encoder" or k.startswith("encoder_")))
     encoder = copy.deepcopy(built, {id(built.tokenize): built.tokenize})  # a tokenizer never changes, and is large
     torch.manual_seed(0)
-    return PEFT.get(config["variant"] or config["peft"])(encoder, config, list(modalities))
+    return base.apply_variant(encoder, config, list(modalities))
 
 
 @functools.lru_cache(maxsize=2)
 def _built(options: tuple[tuple[str, Any], ...]) -> DualEncoder:
     return build_encoder(Config(dict(options)))
-
-
-def sample_inputs(encoder: DualEncoder) -> dict[str, Tensor]:
-    """Pixels of noise and token ids of texts of different lengths, four items."""
-    size = encoder.model.visual.image_size
-    height, width = (size, size) if isinstance(size, int) else size
-    pixels = torch.randn(len(TEXTS), 3, height, width, generator=torch.Generator().manual_seed(1))
-    return {"v": pixels, "t": encoder.tokens(TEXTS)}
-
-
-@torch.no_grad()
-def features(encoder: DualEncoder) -> dict[str, Tensor]:
-    """Features of the sample in evaluation, by modality."""
-    return {m: encoder.encode(m, x) for m, x in sample_inputs(encoder).items()}
 
 
 @functools.lru_cache(maxsize=4)
@@ -78,7 +69,7 @@ def new_optimizer(handle: Handle) -> torch.optim.Optimizer:
 
 
 def train_steps(handle: Handle, optimizer: torch.optim.Optimizer, n_steps: int) -> None:
-    """So many steps of a loss that depends on every feature, as the tuner makes them."""
+    """Take so many steps, as the tuner takes them, of a loss that depends on every feature."""
     inputs = sample_inputs(handle.encoder)
     for _ in range(n_steps):
         optimizer.zero_grad()
@@ -94,18 +85,8 @@ def train_steps(handle: Handle, optimizer: torch.optim.Optimizer, n_steps: int) 
     handle.train(False)
 
 
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    """Whether features are equal, bit for bit."""
-    return all(torch.equal(one[m], other[m]) for m in one)
-
-
-def relative_error(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    """The largest relative distance between the features of one modality."""
-    return max(float((one[m] - other[m]).norm() / other[m].norm()) for m in one)
-
-
 class VariantConformance:
-    """One variant on one encoder.
+    """What a PEFT variant must do, on one encoder.
 
     Attributes:
         variant: value of the key `peft`.
@@ -229,21 +210,11 @@ class VariantConformance:
                 continue
             with torch.no_grad():
                 states = encoder.states(modality, inputs[modality], cut)  # of the untrained variant
-                rows = list(states.hidden.half().numpy())
-                if states.tokens is not None:
-                    rows = [row[:n] for row, n in zip(rows, encoder.lengths(states.tokens).tolist())]
-                read = stack_states(rows, states.tokens).to(torch.device("cpu"))
-                cached = handle.encoder.finish(modality, read, cut)
+                cached = handle.encoder.finish(modality, as_cached(encoder, states), cut)
                 computed = handle.encoder.encode(modality, inputs[modality])
             assert relative_error({modality: cached}, {modality: computed}) < HALF_PRECISION, modality
 
     def test_features_of_an_item_do_not_depend_on_its_batch(self) -> None:
-        """Nor on the length of the texts beside it."""
+        """Nor do they on the length of the texts beside it."""
         encoder = self.trained().encoder
-        inputs, together = sample_inputs(encoder), features(encoder)
-        with torch.no_grad():
-            alone = {
-                "v": torch.cat([encoder.encode("v", row[None]) for row in inputs["v"]]),
-                "t": torch.cat([encoder.encode("t", encoder.tokens([text])) for text in TEXTS]),
-            }
-        assert relative_error(alone, together) < 1e-4
+        assert relative_error(features_alone(encoder), features(encoder)) < 1e-4

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import textwrap
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from tqdm import tqdm
 
 from mmrec_host.cli.run_argument import add_run_arguments, open_named_run
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
-from mmrec_host.reporting.cells import Cell, Column, Table
-from mmrec_host.reporting.render import render
-from mmrec_host.runs.finished_run import FinishedRun
-
-from ..catalogue import Catalogue
-from ..new_item import place
-from ..recommendation import catalogue_of, everyone, lines, scored_items, scored_users, similar
 
 EXAMPLES = """examples:
   --run runs/mini/VBPR-s999-20260101-120000 --user 5      the ten best items for user 5
@@ -30,8 +16,6 @@ EXAMPLES = """examples:
   --run 120000 --text "red clay pot" --image pot.jpg      an item that the catalogue does not have
   --run 120000 --all-users --output all.jsonl             a line of JSON for each user
 """
-WIDTH = 60  # characters of a title
-SHOWN = 10  # items taken before that a table names
 
 
 class RecommendCommand:
@@ -65,73 +49,15 @@ class RecommendCommand:
             raise ConfigError("recommend: say one of --user, --all-users, --item, and --text or --image or both.")
         if args.k < 1:
             raise ConfigError(f"-k {args.k}: must be 1 or more.")
+        from ..answers import answers_to, as_json, as_text
+
         run = open_named_run(args)
-        answers = _answers(args, run, catalogue_of(run))
+        answers = answers_to(args, run)
         if args.output is not None:
-            write_whole(args.output, lambda file: file.writelines(f"{_json(x)}\n".encode() for x in answers))
+            write_whole(args.output, lambda file: file.writelines(f"{as_json(x)}\n".encode() for x in answers))
         elif args.json or args.all_users:
             for answer in answers:
-                print(_json(answer))
+                print(as_json(answer))
         else:
-            sys.stdout.write("\n\n".join(_text(answer, run) for answer in answers) + "\n")
+            sys.stdout.write("\n\n".join(as_text(answer, run) for answer in answers) + "\n")
         return 0
-
-
-def _answers(args: argparse.Namespace, run: FinishedRun, names: Catalogue) -> Iterable[dict[str, Any]]:
-    """What is asked for, an object a user or item."""
-    if args.all_users:
-        # where the lines come to the terminal, they show the progress
-        shown = run.config["progress"] and (args.output is not None or not sys.stdout.isatty())
-        users = everyone(run)
-        answers = lines(run, names, users, args.k, args.include_taken)
-        return tqdm(answers, total=len(users), desc="recommend", unit="user", disable=None if shown else True)
-    if args.user:
-        users = np.array([names.users.index(user) for user in args.user], np.int64)
-        return lines(run, names, users, args.k, args.include_taken)
-    if args.item is not None:
-        item = names.items.index(args.item)
-        return [{**names.item(item), "items": scored_items(names, similar(run, item, args.k))}]
-    found = place(run, args.text, args.image, args.k)
-    said = {"text": args.text, "image": args.image and str(args.image)}
-    answer = {name: value for name, value in said.items() if value}
-    return [answer | {"items": scored_items(names, found.items), "users": scored_users(names, found.users)}]
-
-
-def _json(answer: dict[str, Any]) -> str:
-    return json.dumps(answer, ensure_ascii=False)
-
-
-def _text(answer: dict[str, Any], run: FinishedRun) -> str:
-    """Tables of one answer."""
-    label = run.config["model"]
-    if "user" in answer:
-        taken = answer["taken"]
-        more = f" and {len(taken) - SHOWN} more" if len(taken) > SHOWN else ""
-        before = (
-            f"taken before: {'; '.join(_called(item) for item in taken[-SHOWN:])}{more}" if taken else "took nothing"
-        )
-        return _table(f"for user {_called(answer, 'user')}, by {label}", answer["items"], "item", [before])
-    if "users" not in answer:
-        caption = f"items like {_called(answer)}, by the cosine of {label}'s item vectors"
-        return _table(caption, answer["items"], "item")
-    what = " and ".join(f"{name} {answer[name]!r}" for name in ("text", "image") if name in answer)
-    return "\n\n".join([
-        _table(f"items nearest to {what}, by the cosine of their features", answer["items"], "item"),
-        _table(f"users most likely to take it, by {label}'s scores", answer["users"], "user"),
-    ])  # fmt: skip
-
-
-def _called(named: dict[str, Any], kind: str = "item") -> str:
-    """A title, else the original id, else the index."""
-    return _short(named.get("title") or named.get(f"{kind}_id") or f"{kind} {named[kind]}".removeprefix("user "))
-
-
-def _short(text: str) -> str:
-    return textwrap.shorten(text, WIDTH, placeholder=" …") if len(text) > WIDTH else text
-
-
-def _table(caption: str, rows: list[dict[str, Any]], kind: str, notes: Iterable[str] = ()) -> str:
-    present = [name for name in ("title", f"{kind}_id", kind) if any(name in row for row in rows)]
-    columns = [Column(name.capitalize().replace("_", " "), "text") for name in present] + [Column("score", "metric")]
-    cells = [[Cell(_short(str(row.get(name, "")))) for name in present] + [Cell(row["score"])] for row in rows]
-    return render(Table(caption, columns, cells, list(notes)))

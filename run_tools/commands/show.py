@@ -10,11 +10,6 @@ from mmrec_host.cli.run_argument import RUN, add_run_arguments, find_run, machin
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import require_place, write_whole
 
-from ..page.document import write_page
-from ..page.item_content import read_item_content
-from ..page.page_content import collect
-from ..page.sides import open_sides
-
 EXAMPLES = """examples:
   --run runs/NAME/RUN                                     one run
   --run runs/NAME/FROZEN --run runs/NAME/TUNED            what tuning changed: where the second gained and lost
@@ -55,11 +50,16 @@ class ShowCommand:
             if getattr(args, name) < 0:
                 raise ConfigError(f"--{name} {getattr(args, name)}: must be 0 or more.")
         require_place(args.output)
+        from ..page.document import write_page
+        from ..page.item_content import read_item_content
+        from ..page.page_content import collect
+        from ..page.sides import open_sides
+
         load_plugins(args)
         sides = open_sides(folders, **machine_keys(args))
         content = read_item_content(sides[0].run, args.category_field)
         shown = collect(sides, content, args.users, args.items, args.seed)
         page = write_page(shown).encode()
-        write_whole(args.output, lambda file: file.write(page))
+        write_whole(args.output, page)
         print(f"written: {args.output} ({len(page) / 1e6:.1f} MB). Open it in a browser; it needs no network.")
         return 0

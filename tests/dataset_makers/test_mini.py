@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from preparing import categories
 
 from dataset_makers.mini import dataset as mini
 from dataset_makers.mini.dataset import TASTES, draw_attributes, draw_purchases, make_mini
+from dataset_makers.mini.options import MiniOptions
 from dataset_makers.mini.pictures import SILHOUETTES
 from dataset_makers.mini.texts import MATERIALS
 from mmrec_host.config import Config, load_config
@@ -73,14 +75,15 @@ def test_the_split_follows_mmrecs_rule(folder):
 
 
 def test_users_buy_what_they_have_a_taste_for(config):
+    options = MiniOptions.read(config)
     rng = np.random.default_rng(0)
     items = draw_attributes(80, {**TASTES, "community": 10}, rng)
     users = draw_attributes(60, {**TASTES, "community": 10}, rng)
-    bought = draw_purchases(users, items, config, rng)
+    bought = draw_purchases(users, items, options, rng)
     for name, size in {**TASTES, "community": 10}.items():
         shared = (users[name][:, None] == items[name])[bought].mean()
         assert shared > 1.3 / size
-    indifferent = draw_purchases(users, items, config.replaced(mini_taste=0.0, mini_community=0.0), rng)
+    indifferent = draw_purchases(users, items, replace(options, taste=0.0, community=0.0), rng)
     assert abs((users["tone"][:, None] == items["tone"])[indifferent].mean() - 0.5) < 0.05
 
 
@@ -112,3 +115,11 @@ def test_impossible_sizes_are_refused(config, tmp_path):
         make_mini(tmp_path / "mini", config.replaced(mini_purchases=[30, 70]))
     with pytest.raises(ConfigError, match="fewest, most"):
         make_mini(tmp_path / "mini", config.replaced(mini_purchases=15))
+    with pytest.raises(ConfigError) as caught:
+        make_mini(tmp_path / "mini", config.replaced(mini_users=9, mini_purchases=[4, 9], mini_seed=-1))
+    assert [line.partition("=")[0] for line in str(caught.value).splitlines()] == [
+        *("mini_seed", "mini_users", "mini_purchases")
+    ]
+    with pytest.raises(ConfigError, match="mini_users, mini_items: the dataset needs a value"):
+        make_mini(tmp_path / "mini", config.replaced(mini_users=None, mini_items=None))
+    assert not list(tmp_path.iterdir())

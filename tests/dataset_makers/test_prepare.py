@@ -213,10 +213,10 @@ def test_a_split_needs_no_reviews(amazon, tmp_path):
 
 def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
     with pytest.raises(DataError) as caught:
-        load_dataset(load_config("BPR", "sports", overrides={"data_path": "elsewhere"}))
-    for words in ("ptmrec prepare sports data_path=elsewhere", "265 MB", ": 18,357, about", "On disk", "minutes"):
+        load_dataset(load_config("BPR", "sports", overrides={"data_path": "else where"}))
+    for words in ("ptmrec prepare sports 'data_path=else where'", "265 MB", ": 18,357, about", "On disk", "minutes"):
         assert words in str(caught.value)
-    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "else where").exists()
 
 
 @pytest.mark.parametrize(
@@ -239,10 +239,21 @@ def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
             "--interactions, --min-rating: the split",
         ),
         (["mini", "--interactions", "x.csv"], "'mini' is made by 'mini' when it is first used"),
+        (["baby", "published_counts=[1]"], r"published_counts=\[1\]: must be \[users, items, interactions\]"),
         (["baby", "source_review=x"], "unknown key 'source_review', did you mean 'source_reviews'"),
     ],
 )
 def test_what_the_user_can_mend_is_said(words, message, tmp_path):
     with pytest.raises((ConfigError, DataError), match=message):
         prepare(*words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_that_is_wrong_with_the_command_is_said_at_once(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        prepare("baby", "--k-core", "0", "--title", "x", "source_reviews=null", "published_counts=[7]")
+    lines = str(caught.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["--k-core", "--title:", "source_reviews:", "published_counts=[7]:"]
+    with pytest.raises(ConfigError, match=r"(?s)'a=b' is no name.*--interactions FILE, or a finished split"):
+        prepare("a=b", "--items", "x.csv")
     assert not list(tmp_path.iterdir())

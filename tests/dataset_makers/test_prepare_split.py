@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataset_makers.prepare.arguments import RULES
 from dataset_makers.prepare.faults import Faults
 from dataset_makers.prepare.interaction_log import InteractionLog, LogBuilder, k_core, without_repeats
-from dataset_makers.prepare.split_rules import split
+from dataset_makers.prepare.split_rules import SPLIT_RULES, split
 from mmrec_host.data.id_maps import id_map, read_id_map
 from mmrec_host.errors import ConfigError, DataError
 from run_tools.catalogue import Names
@@ -62,6 +63,10 @@ def test_mmrecs_rule_holds_out_by_the_number_of_a_users_rows(n, held):
     for user in range(2):
         counts = np.bincount(labels[log.users == user], minlength=3)
         assert tuple(counts[1:]) == held and counts.sum() == n
+
+
+def test_the_command_line_knows_the_rules():
+    assert set(RULES) == set(SPLIT_RULES)
 
 
 def test_mmrecs_rule_is_random_by_seed():

@@ -13,7 +13,6 @@ import pytest
 import torch
 from bridged import bridged, scores, steps
 from mmrec_checkout import HOME, drop_modules, mmrec_model, needs_mmrec
-from toy_data import N_ITEMS, N_USERS, toy_config, toy_features, toy_loader
 
 from mmrec_host.bridge.checkout import load_checkout
 from mmrec_host.bridge.mmrec_names.common import encoders, init, loss
@@ -21,6 +20,7 @@ from mmrec_host.bridge.mmrec_names.utils import utils
 from mmrec_host.bridge.shims import mmrec_shims
 from mmrec_host.cli.commands.list import ListCommand
 from mmrec_host.models.base import MODELS
+from mmrec_host.testing.toy_data import N_ITEMS, N_USERS, toy_config, toy_features, toy_loader
 
 pytestmark = needs_mmrec
 RUN = ["BM3", "MGCN", "SMORE", "LayerGCN", "SELFCFED_LGN", "LGMRec", "MMGCF", "SLMRec", "ItemKNNCBF"]

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from toy_data import N_ITEMS, N_USERS, toy_config, toy_loader
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.graphs import item_graph
 from mmrec_host.graphs.bipartite import random_walk_adjacency, symmetric_adjacency, training_edges
 from mmrec_host.graphs.item_graph import cosine_neighbours, neighbour_cosines, neighbour_graph, symmetric_normalise
 from mmrec_host.graphs.propagation import Graph, layer_mean, neighbour_product, propagate
+from mmrec_host.testing.toy_data import N_ITEMS, N_USERS, toy_config, toy_loader
 
 
 def dense(graph: Graph, n: int) -> torch.Tensor:

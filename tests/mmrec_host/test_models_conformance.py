@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from model_conformance import FeatureModelConformance, ItemGraphConformance, ModalityScores, ModelConformance
-from toy_data import N_USERS, toy_pairs
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.bpr import BPR  # noqa: F401  (registers)
@@ -12,6 +10,8 @@ from mmrec_host.models.freedom import FREEDOM  # noqa: F401
 from mmrec_host.models.lattice import LATTICE  # noqa: F401
 from mmrec_host.models.lightgcn import LightGCN  # noqa: F401
 from mmrec_host.models.vbpr import VBPR  # noqa: F401
+from mmrec_host.testing import FeatureModelConformance, ItemGraphConformance, ModalityScores, ModelConformance
+from mmrec_host.testing.toy_data import N_USERS, toy_pairs
 
 
 class TestBPR(ModelConformance):

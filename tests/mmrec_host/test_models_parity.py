@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmrec_checkout import mmrec_model, needs_mmrec
 from torch import Tensor, nn
-from toy_data import N_USERS, toy_config, toy_features, toy_loader
 
 from mmrec_host.models.base import MODELS
 from mmrec_host.models.bpr import BPR  # noqa: F401  (registers)
@@ -16,6 +15,7 @@ from mmrec_host.models.freedom import FREEDOM  # noqa: F401
 from mmrec_host.models.lattice import LATTICE  # noqa: F401
 from mmrec_host.models.lightgcn import LightGCN  # noqa: F401
 from mmrec_host.models.vbpr import VBPR  # noqa: F401
+from mmrec_host.testing.toy_data import N_USERS, toy_config, toy_features, toy_loader
 
 EPOCHS, LEARNING_RATE = 5, 0.01
 # our parameter names, piece by piece, from MMRec's

@@ -231,7 +231,7 @@ def test_a_half_written_temporary_file_and_half_a_line_are_cleared_away(keys, mo
 
 def test_the_file_before_survives_a_write_that_fails(tmp_path):
     path = tmp_path / "file"
-    files.write_whole(path, lambda file: file.write(b"first"))
+    files.write_whole(path, b"first")
 
     def fails(file) -> None:
         file.write(b"sec")

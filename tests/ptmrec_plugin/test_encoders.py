@@ -1,4 +1,4 @@
-"""Encoders: unfused attention, cutting, and what the offline one must compute."""
+"""Encoders: what their towers and the offline one must compute, unfused attention, identities and refusals."""
 
 from __future__ import annotations
 
@@ -45,14 +45,6 @@ def test_towers_compute_what_the_model_computes(encoder):
 
 
 @torch.no_grad()
-def test_texts_are_cut_to_the_longest_without_changing_the_features(encoder):
-    short = encoder.tokens(["knife", "a red shoe"])
-    assert short.shape[1] < encoder.tokens(TEXTS).shape[1]
-    together, alone = encoder.encode("t", encoder.tokens(TEXTS))[2], encoder.encode("t", short)[0]
-    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
-
-
-@torch.no_grad()
 def test_a_padding_id_inside_a_text_does_not_cut_it(encoder):
     """The id that CLIP fills texts up with is a "!" inside them."""
     text = "sale!~ now"
@@ -66,23 +58,6 @@ def test_a_padding_id_inside_a_text_does_not_cut_it(encoder):
 def test_a_tower_that_cannot_be_cut_is_refused():
     with pytest.raises(ConfigError, match="vision transformers"):
         build_encoder(config("vit-b-32", encoder_model="RN50", encoder_pretrained=None))
-
-
-@torch.no_grad()
-def test_a_cut_before_any_block_gives_the_same_features(encoder):
-    for modality, inputs in (("v", encoder.pixels(images())), ("t", encoder.tokens(TEXTS))):
-        whole = encoder.encode(modality, inputs)
-        for cut in range(encoder.towers[modality].n_blocks + 1):
-            torch.testing.assert_close(encoder.finish(modality, encoder.states(modality, inputs, cut), cut), whole)
-
-
-@torch.no_grad()
-def test_batch_norm_does_not_move_in_training_mode(encoder):
-    pixels = encoder.pixels(images())
-    before = encoder.encode("v", pixels)
-    encoder.train()
-    encoder.encode("v", pixels)
-    assert torch.equal(encoder.encode("v", pixels), before)
 
 
 @torch.no_grad()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dataset_makers.mmrec_layout import inter_file, items_jsonl
 from mmrec_host.runs.record import find_runs
 
 HOME = os.environ.get("MMREC_HOME")
@@ -35,17 +35,17 @@ def make_dataset(folder: Path) -> None:
     without training rows, and a pair that occurs twice.
     """
     rng = np.random.default_rng(0)
-    rows = ["userID\titemID\trating\ttimestamp\tx_label"]
+    rows = []
     for user in range(N_USERS):
         for place, item in enumerate(rng.choice(np.arange(user % 4, N_ITEMS, 4), 9, replace=False)):
-            rows.append(f"{user}\t{item}\t5.0\t{place}\t{0 if place < 6 else 1 if place < 7 else 2}")
-    rows += [rows[9], f"{N_USERS}\t0\t5.0\t0\t1", f"{N_USERS}\t1\t5.0\t1\t2"]
+            rows.append((user, int(item), 5.0, place, 0 if place < 6 else 1 if place < 7 else 2))
+    rows += [rows[8], (N_USERS, 0, 5.0, 0, 1), (N_USERS, 1, 5.0, 1, 2)]
     (folder / "images").mkdir(parents=True)
-    (folder / "baby.inter").write_text("\n".join(rows) + "\n")
+    (folder / "baby.inter").write_bytes(inter_file(rows))
     for item in range(N_ITEMS):
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"images/{item}.png")
-    texts = (json.dumps({"itemID": i, "title": f"thing {i}", "text": f"thing number {i}"}) for i in range(N_ITEMS))
-    (folder / "items.jsonl").write_text("\n".join(texts) + "\n")
+    items = ({"title": f"thing {i}", "text": f"thing number {i}"} for i in range(N_ITEMS))
+    (folder / "items.jsonl").write_bytes(items_jsonl(items))
 
 
 @pytest.fixture(scope="module")

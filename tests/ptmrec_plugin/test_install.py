@@ -9,7 +9,8 @@ import pytest
 from mmrec_host.bridge import clone
 from mmrec_host.errors import UserError
 from mmrec_host.yaml_values import read_mapping
-from ptmrec_plugin.commands.install import InstallCommand, UninstallCommand, install, uninstall
+from ptmrec_plugin.checkout.install import install, uninstall
+from ptmrec_plugin.commands.install import InstallCommand, UninstallCommand
 from ptmrec_plugin.commands.run_mmrec import RunMMRec, run_main
 
 STUB, SETTINGS = "src/models/ptmrec.py", "src/configs/model/PTMRec.yaml"

@@ -1,4 +1,7 @@
-"""Somebody else's PEFT variant: as an installed package, as a single file, and under the conformance suite."""
+"""Somebody else's variant, encoder and recommender, as an installed package, and a variant as a single file.
+
+Under the conformance suites they are in `third_party/test_conformance.py`, as in a package of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-
-from mmrec_host.cli.plugins import load_plugin
-from ptmrec_plugin.testing.variants import VariantConformance
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parent / "third_party"
@@ -27,8 +25,8 @@ def run(words: list[str], toy_keys: dict, *paths: Path) -> str:
     ).stdout  # fmt: skip
 
 
-def training(toy_keys: dict) -> list[str]:
-    keys = {**toy_keys, "epochs": 1, "stage2_epochs": 1, "pool_size": 24, "peft": "scale", "scale_start": 1.5}
+def training(toy_keys: dict, **more: object) -> list[str]:
+    keys = {**toy_keys, "epochs": 1, "stage2_epochs": 1, "pool_size": 24, "peft": "scale", "scale_start": 1.5, **more}
     return ["-q", "-m", "PTMRec", "-d", "toy", *(f"{k}={v}".replace("'", "") for k, v in keys.items())]
 
 
@@ -36,22 +34,12 @@ def test_an_installed_package_is_found_by_its_entry_point(toy_keys, tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "source", ignore=shutil.ignore_patterns("__pycache__"))
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*install, "--target", str(tmp_path / "site"), str(tmp_path / "source")], check=True)
-    assert "scale " in run(["list", "peft"], toy_keys, tmp_path / "site")
-    assert "peft=scale" in run(training(toy_keys), toy_keys, tmp_path / "site")
+    for kind, name in {"peft": "scale", "encoders": "grey", "models": "BiasMF"}.items():
+        assert f"{name} " in run(["list", kind], toy_keys, tmp_path / "site")
+    assert "peft=scale" in run(training(toy_keys, encoder="grey"), toy_keys, tmp_path / "site")
     saved = list(Path(toy_keys["run_path"]).glob("toy/*/adapter/adapter.safetensors"))
     assert len(saved) == 1
 
 
 def test_a_single_file_is_enough(toy_keys):
     assert "peft=scale" in run([*training(toy_keys), "--plugin", str(FILE)], toy_keys)
-
-
-@pytest.fixture(scope="class")
-def scale_is_known():
-    load_plugin(FILE)
-
-
-@pytest.mark.usefixtures("scale_is_known")
-class TestScale(VariantConformance):
-    variant = "scale"
-    n_parameters = 2 * 2 * 64

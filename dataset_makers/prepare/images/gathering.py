@@ -7,9 +7,8 @@ from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
-from tqdm import tqdm
-
 from feature_cache import BrokenImageError, ImageStore, Outcome, check_image
+from mmrec_host.progress_bar import progress_bar
 
 from ..disk import require_space
 
@@ -54,7 +53,7 @@ class Gathering:
         self._batch: dict[str, tuple[Outcome, bytes]] = {}
         self._nbytes = 0
         self._kinds: Counter[str] = Counter()
-        self._bar = tqdm(total=total, desc="images", unit="img", disable=None if progress else True)
+        self._bar = progress_bar("images", "img", total, shown=progress)
 
     def __enter__(self) -> Gathering:
         return self
@@ -64,7 +63,7 @@ class Gathering:
         self.flush()
 
     def add(self, outcome: Outcome, data: bytes = b"") -> None:
-        """Take one; `data` is kept if the outcome is good."""
+        """Take an outcome, and the bytes of the image, which are kept if the outcome is good."""
         self._batch[outcome.source] = outcome, data if outcome.kind == OK else b""
         self._nbytes += len(data)
         self._kinds[outcome.kind] += 1
@@ -75,7 +74,7 @@ class Gathering:
             self.flush()
 
     def flush(self) -> None:
-        """Store what was taken since the last time."""
+        """Store the outcomes and images that were taken since the last time."""
         if self._batch:
             self._store.add(self._batch)
         self._batch, self._nbytes = {}, 0

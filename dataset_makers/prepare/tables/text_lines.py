@@ -8,11 +8,14 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mmrec_host.errors import DataError
 
 from ..faults import Faults
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 LONGEST = 1 << 24  # bytes of a line; a longer one is skipped
 GZIP_MAGIC = b"\x1f\x8b"
@@ -39,11 +42,11 @@ def read_lines(path: Path, faults: Faults) -> Iterator[tuple[int, str]]:
         ) from error
 
 
-def _uncompressed(raw: BinaryIO) -> BinaryIO:
+def _uncompressed(raw: BinaryIO) -> BinaryIO | gzip.GzipFile:
     start = raw.read(2)
     raw.seek(0)
     if start == GZIP_MAGIC:
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=raw)
     if start in UTF16:
         return io.BufferedReader(_AsUtf8(raw))
     return raw
@@ -59,14 +62,15 @@ class _AsUtf8(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Buffer) -> int:
         self._rest = self._rest or self._text.read(1 << 16).encode()
-        n = min(len(buffer), len(self._rest))
-        buffer[:n], self._rest = self._rest[:n], self._rest[n:]
+        view = memoryview(buffer)
+        n = min(len(view), len(self._rest))
+        view[:n], self._rest = self._rest[:n], self._rest[n:]
         return n
 
 
-def _bounded(file: BinaryIO, path: Path, faults: Faults) -> Iterator[bytes]:
+def _bounded(file: BinaryIO | gzip.GzipFile, path: Path, faults: Faults) -> Iterator[bytes]:
     """Lines of `file`; an empty one stands for each that is too long, so that the numbers stay right."""
     while line := file.readline(LONGEST):
         if len(line) == LONGEST and not line.endswith(b"\n"):

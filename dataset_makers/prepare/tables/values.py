@@ -22,10 +22,15 @@ def as_text(value: Any) -> str:
     return " ".join(str(value).split())
 
 
+def first_path(value: Any) -> Any:
+    """The first list of a list of lists, as Amazon's category paths are; any other value as it is."""
+    nested = isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple))
+    return value[0] if nested else value
+
+
 def as_names(value: Any) -> list[str]:
-    """Distinct names in a list, in the first list of several (as Amazon's category paths are), or between bars."""
-    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
-        value = value[0]
+    """Distinct names in a list, in the first list of several, or between bars."""
+    value = first_path(value)
     parts = value if isinstance(value, (list, tuple)) else as_text(value).split("|")
     return list(dict.fromkeys(filter(None, map(as_text, parts))))
 

@@ -8,18 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...config import Config, collect_layers, known_keys, load_config, parse_overrides
+from ...config import Config, known_keys, load_config, parse_overrides
+from ...config_layers import collect_layers
 from ...errors import ConfigError
-from ...models.base import MODELS
 from ...ranks import is_main, n_processes
-from ...reporting.render import render
-from ...reporting.searches import search_table
-from ...reporting.tables import results_table
-from ...runs.engine import run
-from ...runs.search import grid_search
 from ..main import report
 from ..plugins import add_plugin_arguments, load_plugins
-from . import dry_run
 
 EXAMPLES = """examples:
   -m PTMRec -d mini                                       one model on the embedded dataset
@@ -85,11 +79,17 @@ class RunCommand:
             config["progress"] = config["progress"] and not args.quiet and is_main()
             config["resume"] = config["resume"] or args.resume
         if args.dry_run:
+            from . import dry_run
+
             for config in configs:
                 if is_main():
                     print(dry_run.describe(config))
             return 0
         if args.search:
+            from ...reporting.render import render
+            from ...reporting.searches import search_table
+            from ...runs.search import grid_search
+
             for config in configs:
                 ranked = grid_search(config)
                 if is_main():
@@ -105,6 +105,8 @@ def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str]
 
 def resolve(args: argparse.Namespace) -> list[Config]:
     """A configuration for each model and each choice of options; a key may be unknown to some of them, not to all."""
+    from ...models.base import MODELS
+
     for name in args.model:
         MODELS.get(name)
     parsed = parse_overrides(args.overrides, args.model)
@@ -147,6 +149,10 @@ def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[st
 
 def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:
     """Run every model under every seed on the same split and features, then print their table, and what they cost."""
+    from ...reporting.render import render
+    from ...reporting.tables import results_table
+    from ...runs.engine import run
+
     records, failed = [], 0
     try:
         for config in configs:

@@ -6,13 +6,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from ...config import folders, read_layer
+from ...config_layers import folders, read_layer
 from ...errors import ConfigError, DataError
 from ...reporting import FORMATS
-from ...reporting.render import render
-from ...reporting.scatter import draw_scatter
-from ...reporting.tables import results_table
-from ...runs.record import find_runs
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +41,11 @@ class TableCommand:
         """Print one table a protocol, draw the first; `DataError` if no run has finished."""
         if args.axes is not None and (args.plot is None or len(args.axes) != 2):
             raise ConfigError("--axes: must name two columns, as X,Y, and belongs to --plot FILE.")
+        from ...reporting.render import render
+        from ...reporting.scatter import draw_scatter
+        from ...reporting.tables import results_table
+        from ...runs.record import find_runs
+
         runs = find_runs(args.runs, args.dataset)
         tables = results_table(runs, args.metrics)
         if not tables:

@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmrec_host.config import Config, find_yaml, folders, read_layer
-from mmrec_host.data.features import Features
-from mmrec_host.data.loader import TrainLoader
+from ..config import Config
+from ..config_layers import find_yaml, folders, read_layer
+from ..data.features import MODALITIES, Features
+from ..data.loader import TrainLoader
+from ..models.base import MODELS
 
 N_USERS, N_ITEMS, N_CLUSTERS = 60, 48, 4
 
 
 def toy_config(model: str, **changes: Any) -> Config:
-    """The model's own YAML over the overall one, small and on the CPU."""
-    values = read_layer(folders()[-1] / "overall.yaml").values | read_layer(find_yaml("model", model)).values
+    """Configuration of a model, small and on the CPU: its own YAML, or its `defaults`, over the overall one."""
+    path = find_yaml("model", model)
+    own = read_layer(path).values if path is not None else getattr(MODELS.get(model), "defaults", {})
+    values = {**read_layer(folders()[-1] / "overall.yaml").values, **own}
     small = {"device": torch.device("cpu"), "seed": 1, "train_batch_size": 256, "embedding_size": 16, "knn_k": 5}
     return Config({**values, **small, "model": model, "dataset": "toy", **changes})
 
@@ -25,12 +29,12 @@ def toy_features(n_items: int = N_ITEMS, modalities: str = "vt", seed: int = 0) 
     """Features that are the item's cluster, blurred: images [n_items, 12], texts [n_items, 8]."""
     rng = np.random.default_rng(seed)
     clusters = np.eye(N_CLUSTERS)[np.arange(n_items) % N_CLUSTERS]
-    tables = {}
-    for modality, size in (("v", 12), ("t", 8)):
+    tables: dict[str, torch.Tensor | None] = {}
+    for modality, size in zip(MODALITIES, (12, 8)):
         noise = rng.normal(size=(n_items, size))
         table = clusters @ rng.normal(size=(N_CLUSTERS, size)) * 2 + 0.5 * noise
         tables[modality] = torch.tensor(table, dtype=torch.float32) if modality in modalities else None
-    return Features(**tables)
+    return Features(tables["v"], tables["t"])
 
 
 def toy_pairs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

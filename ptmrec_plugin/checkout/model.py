@@ -14,7 +14,7 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.yaml_values import read_mapping
 
-from ..commands.install import OUTPUTS
+from .install import OUTPUTS
 
 # Relative to the checkout's src/, from where MMRec is run.
 SETTINGS = Path("configs/model/PTMRec.yaml")
@@ -69,7 +69,7 @@ def ptmrec_class() -> type[nn.Module]:
             self.for_optimizer = nn.Parameter(torch.zeros(1))  # MMRec's trainer builds one in any case
 
         def pre_epoch_processing(self) -> None:
-            """The whole training, once."""
+            """Do the whole training, once."""
             if self.result is not None:
                 return
             _keep_out_of_git(OUTPUTS)
@@ -85,6 +85,6 @@ def ptmrec_class() -> type[nn.Module]:
 
 
 def _keep_out_of_git(folder: Path) -> None:
-    """Runs inside a user's checkout are no changes to it."""
+    """Keep git from seeing runs inside a user's checkout as changes to it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n")
