@@ -29,11 +29,13 @@ class Config(dict):
         search: key -> values to try, from the model's YAML.
         overrides: the keys that --config files and the command line set.
         defaults: what the YAML files say of these keys.
+        absent: key -> what a run computed that was recorded before there was this key.
     """
 
     search: dict[str, list[Any]]
     overrides: dict[str, Any]
     defaults: dict[str, Any]
+    absent: dict[str, Any]
 
     def __init__(
         self,
@@ -41,18 +43,20 @@ class Config(dict):
         search: Mapping[str, list[Any]] | None = None,
         overrides: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        absent: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(values or {})
         self.search = dict(search or {})
         self.overrides = dict(overrides or {})
         self.defaults = dict(defaults or {})
+        self.absent = dict(absent or {})
 
     def __missing__(self, key: str) -> None:
         return None
 
     def replaced(self, **values: Any) -> Config:
         """A copy with some values replaced."""
-        return Config({**self, **values}, self.search, self.overrides, self.defaults)
+        return Config({**self, **values}, self.search, self.overrides, self.defaults, self.absent)
 
     def plain(self) -> dict[str, Any]:
         """The configuration with values that YAML can hold: others become text."""
@@ -71,8 +75,12 @@ class Config(dict):
         return " ".join([self["model"], *words])
 
     def settings_sha(self) -> str:
-        """Digest of everything that may change a result but the seed."""
-        settings = {k: v for k, v in self.plain().items() if k not in MACHINE_KEYS}
+        """Digest of everything that may change a result but the seed.
+
+        A new key that does what was done before there was it leaves the digest as it was.
+        """
+        old = self.plain().items()
+        settings = {k: v for k, v in old if k not in MACHINE_KEYS and (k not in self.absent or self.absent[k] != v)}
         return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -128,10 +136,12 @@ def load_config(
     changes = _changes(overrides, files)
     values: dict[str, Any] = {}
     search: dict[str, list[Any]] = {}
+    absent: dict[str, Any] = {}
     layers = collect_layers(model, dataset, changes)
     for layer in layers:
         values.update(layer.values)
         search.update(layer.search)
+        absent.update(layer.absent)
     any_type = {key for layer in layers for key in layer.any_type}
     errors = []
     for key, value in changes.items():
@@ -150,4 +160,4 @@ def load_config(
         raise ConfigError("\n".join(errors))
     for key in whole - any_type:
         values[key] = applied[key] = int(values[key])
-    return Config(values, search, applied, defaults)
+    return Config(values, search, applied, defaults, absent)

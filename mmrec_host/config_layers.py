@@ -26,6 +26,7 @@ class Layer:
         minimum: key -> smallest allowed number.
         allowed: key -> allowed values.
         any_type: keys whose values may be of another type than the default.
+        absent: key -> what a run computed that was recorded before there was this key.
     """
 
     values: dict[str, Any]
@@ -34,6 +35,7 @@ class Layer:
     minimum: dict[str, float] = field(default_factory=dict)
     allowed: dict[str, list[Any]] = field(default_factory=dict)
     any_type: list[str] = field(default_factory=list)
+    absent: dict[str, Any] = field(default_factory=dict)
 
 
 def folders() -> list[Path]:
@@ -66,6 +68,12 @@ def _own_layer(group: str, name: str, dataset: str) -> Layer | None:
         return read_layer(path, dataset)
     registered = _registered(group, name)
     return None if registered is None else Layer(dict(getattr(registered, "defaults", {})))
+
+
+def absent_values(model: str) -> dict[str, Any]:
+    """What a recorded run of `model` computed, of keys that its record may be too old to have."""
+    paths = [yaml_file("", "overall"), find_yaml("model", model)]
+    return {key: value for path in paths if path is not None for key, value in read_layer(path).absent.items()}
 
 
 def known_yamls(group: str) -> dict[str, Path]:

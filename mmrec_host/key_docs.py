@@ -18,7 +18,7 @@ from .errors import ConfigError
 from .registry import Registry
 from .yaml_values import flow
 
-STRUCTURE = {"search", "option_groups", "minimum", "allowed", "any_type", "tuned", "hyper_parameters"}
+STRUCTURE = {"search", "option_groups", "minimum", "allowed", "any_type", "absent", "tuned", "hyper_parameters"}
 """What a YAML file says about its keys; no keys themselves."""
 
 

@@ -48,7 +48,7 @@ class PTMRec(Model):
 
     def _tuning_options(self) -> TuningOptions:
         mode = self.mode
-        return TuningOptions.of(
+        return TuningOptions.from_config(
             self.config, peft=mode.peft, transfer=mode.transfer, from_scratch=mode.from_scratch
         )
 

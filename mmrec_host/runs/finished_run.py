@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..config import Config
-from ..config_layers import read_layer
+from ..config_layers import absent_values, read_layer
 from ..data.dataset import Dataset
 from ..data.loader import TrainLoader
 from ..errors import DataError
@@ -63,7 +63,8 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     state = best_state(record.path)
     if state is None:
         raise DataError(f"{folder}: the run kept no model (save_model=false). Train it again with save_model=true.")
-    config = Config({**read_layer(record.path / "config.yaml").values, **replaced})
+    recorded = read_layer(record.path / "config.yaml").values
+    config = Config({**absent_values(str(recorded.get("model"))), **recorded, **replaced})
     dataset, loader, model = build(config)
     record.check_same(protocol(config, dataset), loader.features.fingerprint)
     restore(model, state)

@@ -311,12 +311,15 @@ def find_runs(root: Path, dataset: str) -> list[RunRecord]:
 
 
 def same_run(root: Path, config: Config) -> RunRecord | None:
-    """The earlier run of the same label, settings and seed: a finished one, else the newest; None if there is none."""
-    wanted = (config.label(), config.settings_sha(), int(config["seed"]))
+    """The earlier run of the same settings and seed: a finished one, else the newest; None if there is none.
+
+    Its label may be another: which words a label has depends on what the YAML files say.
+    """
+    wanted = (config.settings_sha(), int(config["seed"]))
     same = [
         run
         for run in find_runs(root, config["dataset"])
-        if (run.info["label"], run.info.get("settings_sha"), run.info["seed"]) == wanted
+        if (run.info.get("settings_sha"), run.info["seed"]) == wanted
     ]
     done = [run for run in same if run.info["status"] in DONE]
     return (done or same)[-1] if same else None

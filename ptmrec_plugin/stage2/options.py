@@ -56,7 +56,9 @@ class TuningOptions:
     half: bool
 
     @classmethod
-    def of(cls, config: Any, *, peft: bool = True, transfer: bool = True, from_scratch: bool = False) -> TuningOptions:
+    def from_config(
+        cls, config: Any, *, peft: bool = True, transfer: bool = True, from_scratch: bool = False
+    ) -> TuningOptions:
         """Read them.
 
         Raises:

@@ -13,4 +13,4 @@ def make_tuner(config: Config) -> Tuner:
     """The tuner of one step that a run of `config` would begin with."""
     dataset, loader, _ = build(config)
     items = ItemEncoder(config, dataset.folder, loader.n_items)
-    return Tuner(TuningOptions.of(config), items, list(loader.features.tables()), 1)
+    return Tuner(TuningOptions.from_config(config), items, list(loader.features.tables()), 1)
