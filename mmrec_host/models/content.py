@@ -53,7 +53,7 @@ class Content(Recommender):
 
     def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores [len(users), len(items)]; only these items are projected."""
-        return self.user_embedding(users) @ sum(self.project(items).values()).T
+        return self.user_embedding(users) @ reduce(torch.add, self.project(items).values()).T
 
     def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor:
         """Scores [len(users), k] of the users' vectors with k projected feature rows z [k, d_m]."""
