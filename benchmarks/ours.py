@@ -14,6 +14,7 @@ from mmrec_host.data.features import Features
 from mmrec_host.device import resolve_device
 from mmrec_host.models import freedom
 from mmrec_host.runs.build import build
+from mmrec_host.training.options import TrainingOptions
 from mmrec_host.training.phases import phases_of
 from mmrec_host.training.trainer import Trainer
 
@@ -63,4 +64,5 @@ def epochs(model: Any, loader: Any, config: Config, dataset: Dataset, n: int, me
     phase = replace(
         phases_of(model, loader, config)[0], epochs=n, patience=n, before_evaluation=lambda: mark("train epoch")
     )
-    Trainer(model, config, dataset.splits.valid, on_epoch=lambda line: mark("evaluation")).fit([phase])
+    options = TrainingOptions.from_config(config)
+    Trainer(model, options, dataset.splits.valid, on_epoch=lambda line: mark("evaluation")).fit([phase])

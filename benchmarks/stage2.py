@@ -115,12 +115,13 @@ def measure(told: dict[str, Any]) -> dict[str, Any]:
     from mmrec_host.environment import peak_memory, reset_peak_memory
     from mmrec_host.runs.build import build
     from mmrec_host.training.optimizers import build_optimizer
+    from mmrec_host.training.options import TrainingOptions
     from mmrec_host.training.trainer import Trainer
 
     config = load_config("PTMRec", "mini", overrides=told["keys"])
     dataset, loader, model = build(config)
     stage1, stage2 = model.phases(loader)
-    stage2.begin(Trainer(model, config, dataset.splits.valid).fit([stage1]).best)
+    stage2.begin(Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit([stage1]).best)
     optimizer = build_optimizer(stage2.learner, stage2.parameter_groups(), 0.0)
     model.train()
     resident = psutil.Process().memory_info().rss

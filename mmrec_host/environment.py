@@ -6,11 +6,15 @@ import contextlib
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from .version import DISTRIBUTION, __version__
+
+CPU_FEATURES = {"AVX2": {"avx2"}, "AVX-512": {"avx512f"}, "bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
+"""Instructions that decide how fast products are -> the flags that say so, one of which is enough."""
 
 
 def environment() -> dict[str, Any]:
@@ -22,7 +26,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         **{package: _version(package) for package in ("torch", "numpy", "scipy")},
         "platform": f"{platform.system()}-{platform.release()}-{platform.machine()}",
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "threads": torch.get_num_threads(),
         "commit": _commit(Path(__file__)),
     }
@@ -72,13 +76,25 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The processor's name."""
+    return next(_cpu_lines("model name"), platform.processor())
+
+
+def cpu_features() -> list[str] | None:
+    """Those of CPU_FEATURES that the processor has; None if the system does not say."""
+    for line in (*_cpu_lines("flags"), *_cpu_lines("Features")):  # of x86, of ARM
+        flags = set(line.split())
+        return [name for name, any_of in CPU_FEATURES.items() if flags & any_of]
+    return None
+
+
+def _cpu_lines(name: str) -> Iterator[str]:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
+    except OSError:  # not Linux
+        return
+    yield from (line.partition(":")[2].strip() for line in lines if line.startswith(name))
 
 
 def _commit(file: Path) -> str | None:

@@ -51,14 +51,14 @@ def gather(compute: Callable[[], T]) -> list[T]:
     everyone: list[Any] = [None] * n_processes()
     with _together():
         dist.all_gather_object(everyone, mine)
-    for _, error in everyone:
-        if error is not None:
-            raise error
+    for _, raised in everyone:
+        if raised is not None:
+            raise raised
     return [value for value, _ in everyone]
 
 
 def from_main(compute: Callable[[], T]) -> T:
-    """What the main process computes, in all of them."""
+    """What `compute` gives in the main process, for all processes."""
     return gather(lambda: compute() if is_main() else None)[0]  # type: ignore[return-value]
 
 
@@ -79,7 +79,7 @@ def main_first() -> Iterator[None]:
 
 
 def share_parameters(parameters: Iterable[Tensor]) -> None:
-    """The main process's values for all; on GPUs, sums in another order let the processes drift apart."""
+    """Give all processes the main one's parameters; on GPUs, sums in another order let them drift apart."""
     if n_processes() > 1:
         with _together():
             for parameter in parameters:
@@ -87,7 +87,7 @@ def share_parameters(parameters: Iterable[Tensor]) -> None:
 
 
 def in_any(condition: bool, device: torch.device) -> bool:
-    """Whether it holds in one of them."""
+    """Whether `condition` holds in at least one of the processes."""
     if n_processes() == 1:
         return condition
     flag = torch.tensor(float(condition), device=device)
@@ -97,7 +97,7 @@ def in_any(condition: bool, device: torch.device) -> bool:
 
 
 def sum_gradients(parameters: Iterable[Tensor]) -> None:
-    """Each parameter's gradient becomes the sum over the processes; none, where none of them has one."""
+    """Sum each parameter's gradients over the processes; where no process has one, there is none afterwards."""
     parameters = list(parameters)
     if n_processes() == 1 or not parameters:
         return
@@ -120,7 +120,7 @@ def gather_rows(rows: Tensor, counts: Sequence[int]) -> Tensor:
 
 class _GatherRows(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, rows: Tensor, counts: list[int]) -> Tensor:
         ctx.counts = counts
         padded = rows.new_zeros(max(counts), *rows.shape[1:])
         padded[: len(rows)] = rows.detach()
@@ -130,5 +130,5 @@ class _GatherRows(torch.autograd.Function):
         return torch.cat([part[:count] for part, count in zip(everyone, counts)])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient.split(ctx.counts)[rank()].contiguous(), None

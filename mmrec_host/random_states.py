@@ -21,10 +21,11 @@ def init_seed(seed: int) -> None:
 def random_states() -> dict[str, Any]:
     """The states of the global generators of Python, numpy and torch."""
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    numpy = np.random.get_state(legacy=False)
+    keys = torch.from_numpy(numpy["state"]["key"].astype(np.int64))
     states: dict[str, Any] = {
         "python": [version, list(words), gauss],
-        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "numpy": [numpy["bit_generator"], keys, numpy["state"]["pos"], numpy["has_gauss"], numpy["gauss"]],
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_initialized():
@@ -44,7 +45,7 @@ def forked_random_states(states: Mapping[str, Any]) -> Iterator[None]:
 
 
 def set_random_states(states: Mapping[str, Any]) -> None:
-    """Bring back what `random_states` gave."""
+    """Put the global generators into the states that `random_states` gave."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words), gauss))
     name, keys, *rest = states["numpy"]

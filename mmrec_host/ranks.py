@@ -7,27 +7,27 @@ import sys
 
 
 def n_processes() -> int:
-    """How many there are."""
+    """Number of processes that work on the run."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """The number of this one, from 0."""
+    """Number of this process, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
 def local_rank() -> int:
-    """Its number on this machine, which is that of its GPU."""
+    """Number of this process among those of its machine, which is that of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def n_local_processes() -> int:
-    """How many are on this machine."""
+    """Number of processes on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes."""
+    """Whether this process is the main one, which writes."""
     return rank() == 0
 
 

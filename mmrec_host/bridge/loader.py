@@ -40,7 +40,7 @@ class MMRecDataset:
 
     @cached_property
     def df(self) -> pd.DataFrame:
-        """The rows in file order, two columns of ids."""
+        """The training rows in file order, two columns of ids."""
         try:
             import pandas as pd
         except ImportError as error:
@@ -49,7 +49,7 @@ class MMRecDataset:
 
     @property
     def inter_num(self) -> int:
-        """Number of rows."""
+        """Number of training rows."""
         return len(self)
 
     def get_user_num(self) -> int:
@@ -61,11 +61,11 @@ class MMRecDataset:
         return self.item_num
 
     def copy(self, new_df: pd.DataFrame) -> MMRecDataset:
-        """The same dataset with other rows."""
+        """A dataset of the rows of `new_df`, with the users, items and settings of this one."""
         return MMRecDataset(self.config, self._loader, new_df)
 
     def shuffle(self) -> None:
-        """Put the rows in a random order, drawn from numpy's global state."""
+        """Put the training rows in a random order, drawn from numpy's global state."""
         self.df = self.df.sample(frac=1, replace=False).reset_index(drop=True)
 
     def __len__(self) -> int:

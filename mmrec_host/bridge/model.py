@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from ..random_states import forked_random_states, random_states
 from ..training.phases import Phase, SinglePhase
 from .data_folder import data_folder
 from .loader import MMRecLoader
+from .mmrec_names.common.abstract_recommender import GeneralRecommender
 from .model_file import ModelFile
 from .state import PlainState
 from .world import mmrec_world
@@ -57,9 +59,10 @@ class MMRecModel(Model):
         self.config, self.device, self._dataloader = config, config["device"], dataloader
         self._states = random_states()
         self.loader, self.inner = self._build(config, dataloader)
+        self.n_users, self.n_items = self.inner.n_users, self.inner.n_items
         self._plain = PlainState(self.inner)
 
-    def _build(self, config: Any, dataloader: Any) -> tuple[MMRecLoader, nn.Module]:
+    def _build(self, config: Any, dataloader: Any) -> tuple[MMRecLoader, GeneralRecommender]:
         folder = Path(config["data_path"]) / config["dataset"]
         own_keys = {key: config[key] or name for key, name in self.file.data_files().items()}
         missing = [name for name in own_keys.values() if not (folder / name).is_file()]
@@ -90,18 +93,8 @@ class MMRecModel(Model):
     def _cuda(self) -> bool:
         return self.device.type == "cuda"
 
-    def _world(self):
+    def _world(self) -> AbstractContextManager[None]:
         return mmrec_world(self.file.world, self._cuda)
-
-    @property
-    def n_users(self) -> int:
-        """Number of users."""
-        return self.inner.n_users
-
-    @property
-    def n_items(self) -> int:
-        """Number of items."""
-        return self.inner.n_items
 
     @property
     def v_feat(self) -> Tensor | None:
@@ -118,17 +111,17 @@ class MMRecModel(Model):
         return [SinglePhase(self, self.loader, self.config)]
 
     def pre_epoch_processing(self) -> None:
-        """The model's."""
+        """Let the file's model prepare a training epoch."""
         with self._world():
             self.inner.pre_epoch_processing()
 
     def post_epoch_processing(self) -> str | None:
-        """The model's."""
+        """Let the file's model end a training epoch; a returned text is logged."""
         with self._world():
             return self.inner.post_epoch_processing()
 
     def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """The model's loss of a batch; the model may change the batch."""
+        """Loss of a batch, computed by the file's model, which may change the batch."""
         with self._world():
             return self.inner.calculate_loss(interaction)
 
@@ -142,7 +135,7 @@ class MMRecModel(Model):
         return {k: v.detach().clone() for k, v in self.state_dict().items()} | self._plain.snapshot()
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Bring a snapshot back."""
+        """Bring back what `snapshot` copied."""
         self._plain.restore(state)  # first: it may put a tensor where a parameter stands
         parameters = {k: v for k, v in state.items() if not PlainState.owns(k)}
         for key in parameters.keys() - self.state_dict().keys():  # or the other way round
@@ -156,7 +149,7 @@ class MMRecModel(Model):
 def adapter(file: ModelFile) -> type[MMRecModel]:
     """The class that the registry holds for the model of `file`."""
     about = {"__module__": str(file.path), "__doc__": file.about(), "file": file, "yaml": file.yaml}
-    return type(str(file.name), (MMRecModel,), about)
+    return type(file.name, (MMRecModel,), about)
 
 
 def register(file: ModelFile) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from ..config import yaml_file
+from ..config_layers import yaml_file
 from ..errors import ConfigError
 from ..yaml_values import read_mapping
 from .shims import STUBS
@@ -25,13 +25,13 @@ class ModelFile:
     """A Python file written for MMRec, and its model: the class whose name in small letters is the file's stem.
 
     Attributes:
-        name: the class's name, or None if the file has no such class (it may help other files).
+        name: the class's name; empty if the file has no such class (it may help other files).
         imports: module -> names taken from it, of the statements that run when the file is imported.
         file_keys: keys `…_file` of the configuration that the file reads: more files of the dataset's folder.
     """
 
     path: Path
-    name: str | None
+    name: str
     imports: dict[str, list[str]]
     file_keys: list[str]
 
@@ -56,12 +56,12 @@ class ModelFile:
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
         }
         own_files = sorted(key for key in keys - LOADER_READS if isinstance(key, str) and key.endswith("_file"))
-        name = next((name for name in classes if name.lower() == path.stem.lower()), None)
+        name = next((name for name in classes if name.lower() == path.stem.lower()), "")
         return cls(path.resolve(), name, imports, own_files)
 
     @property
     def is_mmrec(self) -> bool:
-        """Whether it is written for MMRec, not for this host's registries."""
+        """Whether the file is written for MMRec, not for this host's registries."""
         return any(name.startswith(("common.", "models.")) or name == "utils.utils" for name in self.imports)
 
     @cached_property
@@ -69,7 +69,7 @@ class ModelFile:
         """The model's YAML: in the checkout, beside the file, or ours; None if there is none."""
         file = f"{self.name}.yaml"
         places = [self.path.parent.parent / "configs" / "model" / file, self.path.parent / file]
-        return next((place for place in places if place.is_file()), yaml_file("model", str(self.name)))
+        return next((place for place in places if place.is_file()), yaml_file("model", self.name))
 
     @cached_property
     def world(self) -> World:
@@ -124,7 +124,7 @@ class ModelFile:
                 if absent and absent not in ROOTS:  # of a package, or a module of the checkout
                     raise ConfigError(f"{self.path}: {self.name} lacks {absent}: pip install {absent}.") from error
                 raise ConfigError(f"{self.path}: fails on import with {type(error).__name__}: {error}.") from error
-        return getattr(loaded, str(self.name))
+        return getattr(loaded, self.name)
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:

@@ -58,20 +58,20 @@ class ShimFinder(MetaPathFinder, Loader):
         return ModuleSpec(name, self, is_package=True) if served else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The stand-in; `made` keeps its name, to take it out of `sys.modules` again."""
+        """Make a stand-in module; `made` keeps its name, to take it out of `sys.modules` again."""
         self.made.append(spec.name)
         module = ModuleType(spec.name)
         if spec.name == "torch_scatter":
-            module.scatter_add = module.scatter = scatter_add
+            vars(module).update(scatter_add=scatter_add, scatter=scatter_add)
         elif spec.name.startswith("models."):
             target = importlib.import_module(spec.name.removeprefix("models."))
-            module.__dict__.update({k: v for k, v in vars(target).items() if not k.startswith("__")})
+            vars(module).update({k: v for k, v in vars(target).items() if not k.startswith("__")})
         else:
-            module.__getattr__ = Absent(spec.name).__getattr__
+            vars(module)["__getattr__"] = Absent(spec.name).__getattr__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing to run: `create_module` made it whole."""
+        """Run nothing: `create_module` made the module whole."""
 
 
 def _update(self: sp.dok_matrix, data: dict[tuple[int, int], float]) -> None:

@@ -28,7 +28,7 @@ class PlainState:
 
     @staticmethod
     def owns(key: str) -> bool:
-        """Whether an entry of a snapshot is one of these, not the state dict's."""
+        """Whether the entry `key` of a snapshot is a plain attribute, not an entry of the state dict."""
         return key.startswith((TENSOR, NUMBER))
 
     def _attributes(self) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -22,7 +22,11 @@ OURS = {
 def our_module(name: str) -> ModuleType | None:
     """Our module for MMRec's `common.loss` and the like; None if we have none."""
     root, _, rest = name.removeprefix("models.").partition(".")
-    return importlib.import_module(f"{__package__}.mmrec_names.{root}.{rest}") if rest in OURS.get(root, ()) else None
+    return _import_ours(root, rest) if rest in OURS.get(root, ()) else None
+
+
+def _import_ours(root: str, name: str) -> ModuleType:
+    return importlib.import_module(f"{__package__}.mmrec_names.{root}.{name}")
 
 
 def lacking(name: str, wanted: Sequence[str]) -> list[str]:
@@ -51,9 +55,10 @@ class World:
                 full = f"{root}.{name}"
                 if lacking(full, imports.get(full, ())) and self.has_file(full):
                     continue
-                self.modules[full] = self.modules[f"models.{full}"] = our_module(full)
+                self.modules[full] = self.modules[f"models.{full}"] = _import_ours(root, name)
                 setattr(packages[root], name, self.modules[full])
-        packages["models"].common = self.modules["models.common"] = packages["common"]  # LayerGCN says models.common
+        self.modules["models.common"] = packages["common"]  # LayerGCN says models.common
+        vars(packages["models"])["common"] = packages["common"]
 
     def has_file(self, name: str) -> bool:
         """Whether the module called `name` ("utils.helper") lies in the model's own folder or checkout."""
@@ -73,7 +78,7 @@ class _Recorder(MetaPathFinder):
         self.names: list[str] = []
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
-        """Leave it to the other finders."""
+        """Note the name, and leave the module to the other finders."""
         if _is_theirs(name):
             self.names.append(name)
 

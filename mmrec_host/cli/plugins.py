@@ -78,6 +78,7 @@ def load_plugin(path: Path) -> None:
 def _import(path: Path) -> None:
     name = f"ptmrec_file_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import folders, parse_overrides, read_layer
+from ..config import parse_overrides
+from ..config_layers import folders, read_layer
 from ..errors import ConfigError, DataError
 from ..registry import nearest
 from .plugins import add_plugin_arguments, load_plugins

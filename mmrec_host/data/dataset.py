@@ -41,7 +41,7 @@ class Dataset:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many users, items and rows there are."""
+        """Numbers of users, items, and rows of each split."""
         data, splits = self.interactions, self.splits
         return {
             "users": data.n_users,

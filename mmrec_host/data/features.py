@@ -32,12 +32,12 @@ class Features:
     fingerprint: str = "none"
 
     def tables(self) -> dict[str, Tensor]:
-        """The modalities that are there."""
+        """Modality -> features [n_items, d], without absent modalities."""
         return {m: x for m in MODALITIES if (x := getattr(self, m)) is not None}
 
     def to(self, device: torch.device) -> Features:
-        """The same features on a device."""
-        return replace(self, **{m: x.to(device) for m, x in self.tables().items()})
+        """A copy of the features on `device`."""
+        return Features(**{m: x.to(device) for m, x in self.tables().items()}, fingerprint=self.fingerprint)
 
 
 @FEATURES.register("files")
@@ -59,7 +59,7 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
             raise DataError(f"{path}: is no array that can be read safely: {error}.") from error
         tables[modality] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
         sha.update(modality.encode())
-        sha.update(tables[modality].numpy())  # as a buffer: bytes would be two more copies of the table
+        sha.update(tables[modality].numpy().data)  # as a buffer: bytes would be two more copies of the table
     return Features(**tables, fingerprint=f"files:{sha.hexdigest()[:16]}")
 
 

@@ -32,26 +32,26 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [n_rows]."""
+        """Length of each row, int64 [n_rows]."""
         return np.diff(self.indptr)
 
     def row(self, i: int) -> np.ndarray:
-        """Values of row i."""
+        """The values of row i, int64 [length of the row]."""
         return self.values[self.indptr[i] : self.indptr[i + 1]]
 
     def slice(self, start: int, stop: int) -> Ragged:
-        """Rows start to stop - 1."""
+        """The rows from `start` to `stop` - 1."""
         stop = min(stop, len(self))
         first, last = self.indptr[start], self.indptr[stop]
         return Ragged(self.indptr[start : stop + 1] - first, self.values[first:last])
 
     def take(self, rows: np.ndarray) -> Ragged:
-        """The given rows, in the given order."""
+        """The rows with the numbers `rows`, in that order."""
         lengths = self.lengths[rows]
         indptr = np.concatenate([[0], np.cumsum(lengths)])
         inside = np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)
         return Ragged(indptr, self.values[np.repeat(self.indptr[rows], lengths) + inside])
 
     def row_ids(self) -> np.ndarray:
-        """int64 [n_values]: the row of each value."""
+        """Number of the row of each value, int64 [n_values]."""
         return np.repeat(np.arange(len(self)), self.lengths)

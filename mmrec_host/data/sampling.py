@@ -33,7 +33,7 @@ class NegativeSampler:
             )
 
     def known(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """bool [n]: whether user and item are a training pair."""
+        """Whether each user and item are a training pair, bool [n]."""
         keys = users * self.n_items + items
         known = self._filter[keys & self._last_bits]
         maybe = np.flatnonzero(known)

@@ -79,7 +79,8 @@ def make_splits(data: Interactions, config: Any) -> Splits:
             mask = Ragged.group(*both, data.n_users)
         positives = Ragged.group(users, items, data.n_users).take(eval_users)
         evals.append(EvalSplit(name, eval_users, positives, mask.take(eval_users), candidates, cold_items))
-    return Splits(train_users, train_items, *evals, digest=_digest(train_users, train_items, evals))
+    valid, test = evals
+    return Splits(train_users, train_items, valid, test, _digest(train_users, train_items, evals))
 
 
 def _masks_valid(config: Any) -> bool:
@@ -117,6 +118,6 @@ def _digest(users: np.ndarray, items: np.ndarray, evals: list[EvalSplit]) -> str
     for array in (users, items):
         sha.update(array.tobytes())
     for split in evals:
-        for array in (split.users, split.positives.values, split.mask.values, split.candidates):
-            sha.update(b"|" if array is None else array.tobytes())
+        for part in (split.users, split.positives.values, split.mask.values, split.candidates):
+            sha.update(b"|" if part is None else part.tobytes())
     return sha.hexdigest()[:16]

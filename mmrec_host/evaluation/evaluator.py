@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from ..models.contract import HasFreeItems, Model, scorer
-from .metrics import METRICS, per_user_metrics
+from .metrics import per_user_metrics
+from .options import EvaluationOptions
 from .ranking import rank
 
 if TYPE_CHECKING:
@@ -41,58 +42,36 @@ class Evaluation:
         return min(k / self.n_ranked, 1.0) if self.n_ranked else 0.0
 
 
-def evaluate(model: Model, split: EvalSplit, config: Mapping[str, Any]) -> Evaluation:
+def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Evaluation:
     """Rank the split's users' items with `model` in evaluation mode, and score the rankings.
 
     Args:
         model: its modules' training modes are as before afterwards. Its free id vectors (`item_id_tables`) of the
             split's cold items are zero meanwhile: they were never trained.
         split: what to evaluate on.
-        config: `metrics`, `topk`, `eval_batch_size` (users), `device`.
 
     Raises:
-        ConfigError: unknown metric, bad cutoff.
         DataError: no users, a user without positives, or fewer items than the largest cutoff.
         UserError: a score is NaN.
     """
-    metrics, ks = requested_metrics(config)
     if len(split.users) == 0:
         raise DataError(f"{split.name}: no user has a positive item in this split, so there is nothing to evaluate")
-    ranked = ranked_items(model, split, config, max(ks))
-    per_user = per_user_metrics(ranked, split.positives, metrics, ks)
+    ranked = ranked_items(model, split, options)
+    per_user = per_user_metrics(ranked, split.positives, options.metrics, options.cutoffs)
     means = {name: float(values.mean()) for name, values in per_user.items()}
     n_ranked = model.n_items if split.candidates is None else len(split.candidates)
     return Evaluation(split.name, split.users, per_user, means, n_ranked)
 
 
-def ranked_items(model: Model, split: EvalSplit, config: Mapping[str, Any], k: int) -> np.ndarray:
-    """The rankings that `evaluate` scores: ids of each user's k best items, best first, int64 [n_users, k].
+def ranked_items(model: Model, split: EvalSplit, options: EvaluationOptions) -> np.ndarray:
+    """The rankings that `evaluate` scores: ids of each user's best items, best first, int64 [n_users, largest cutoff].
 
     Raises:
-        DataError: fewer than k items can be ranked.
+        DataError: fewer items can be ranked.
         UserError: a score is NaN.
     """
     with _evaluation_mode(model), without_ids(model, split.cold_items):
-        return rank(model, split, k, config["eval_batch_size"], config["device"])
-
-
-def requested_metrics(config: Mapping[str, Any]) -> tuple[list[str], list[int]]:
-    """Lower-case metric names and ascending cutoffs that `metrics` and `topk` ask for; each may be one or a list.
-
-    Raises:
-        ConfigError: unknown metric, no metric, or a cutoff that is no positive integer.
-    """
-    metrics, ks = config["metrics"], config["topk"]
-    metrics = [metrics] if isinstance(metrics, str) else list(metrics or [])
-    ks = list(ks) if isinstance(ks, list | tuple) else [ks]
-    if not metrics:
-        raise ConfigError(f"metrics is empty: name at least one of {', '.join(METRICS.names())}")
-    for name in metrics:
-        METRICS.get(str(name).lower())
-    for k in ks or [None]:
-        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise ConfigError(f"topk must be a positive integer or a list of such, not {config['topk']!r}")
-    return [str(name).lower() for name in metrics], sorted(set(ks))
+        return rank(model, split, max(options.cutoffs), options.batch_size, options.device)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def _places(hits: np.ndarray) -> np.ndarray:
 
 
 def _attainable(hits: np.ndarray, n_positives: np.ndarray) -> np.ndarray:
-    """min(n, k) for each user and cutoff, int64 [n_users, K]."""
+    """Number of positives that can be found, min(n, k), for each user and cutoff, int64 [n_users, K]."""
     return np.minimum(n_positives[:, None], _places(hits))
 
 

@@ -1,4 +1,4 @@
-"""p-values of two one-sided tests on more than 50 differences: those of scipy.stats, which takes long to import."""
+"""p-values of two one-sided tests: those of scipy.stats, which takes a second to import."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def wilcoxon_greater(differences: np.ndarray) -> float:
 
 
 def student_t_tail(t: float, freedom: int) -> float:
-    """P(T > t) of Student's t with `freedom` degrees of freedom (at least 50).
+    """P(T > t) of Student's t with `freedom` degrees of freedom.
 
     For t >= 0, half of the incomplete beta function I_x(a, 1/2), a = freedom / 2, x = freedom / (freedom + t^2): by its
     continued fraction in the tail, by a power series near the mean (Didonato and Morris, ACM TOMS 18, 1992, equations

@@ -26,7 +26,7 @@ def paired_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
 
     The p-values are those of two-sided tests where a test finds `first` larger, and 1 where it finds it smaller (the
     two may disagree: one tests the mean, the other ranks). Without a difference, or with a single user, both are 1.
-    Up to 50 users, scipy computes them, Wilcoxon's from the exact distribution of the ranks where there are no ties.
+    Up to 50 users, Wilcoxon's is from the exact distribution of the ranks where there are no ties.
 
     Args:
         first, second: float [n_users].
@@ -40,17 +40,15 @@ def paired_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
     difference = np.round(first - second, 12)
     if len(difference) < 2 or not difference.any():
         return PairedTest(1.0, 1.0)
-    t_test = float(difference[0] < 0) if np.ptp(difference) == 0 else None  # then t is infinite
+    same_for_all = np.ptp(difference) == 0  # then t is infinite
+    t_test = float(difference[0] < 0) if same_for_all else t_test_greater(difference)
     if len(difference) > FEW:
-        t_test = t_test_greater(difference) if t_test is None else t_test
         wilcoxon = wilcoxon_greater(difference)
     else:
-        from scipy import stats  # a second of CPU time, which a table of more users does without
+        from scipy import stats  # a second of CPU time, which tables of more users do without
 
-        if t_test is None:
-            t_test = stats.ttest_1samp(difference, 0.0, alternative="greater").pvalue
         wilcoxon = stats.wilcoxon(difference, alternative="greater").pvalue
-    return PairedTest(min(1.0, 2 * float(t_test)), min(1.0, 2 * float(wilcoxon)))
+    return PairedTest(min(1.0, 2 * t_test), min(1.0, 2 * float(wilcoxon)))
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -77,7 +75,7 @@ class UserValues:
 
     @classmethod
     def over_seeds(cls, seeds: Sequence[Mapping[str, np.ndarray]], metrics: Sequence[str]) -> UserValues:
-        """From one mapping a seed: `users`, and an array of values for each metric."""
+        """The means over `seeds`, a mapping each with `users` and an array of values for each metric."""
         users, rows = np.unique(np.concatenate([seed["users"] for seed in seeds]), return_inverse=True)
         counts = np.bincount(rows)
         return cls(users, {m: np.bincount(rows, np.concatenate([seed[m] for seed in seeds])) / counts for m in metrics})

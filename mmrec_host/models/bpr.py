@@ -23,7 +23,7 @@ class BPR(Recommender):
         nn.init.xavier_normal_(self.item_embedding.weight)
 
     def representations(self) -> tuple[Tensor, Tensor]:
-        """The embeddings [n_users, d] and [n_items, d]."""
+        """User vectors [n_users, d] and item vectors [n_items, d]: the embeddings."""
         return self.user_embedding.weight, self.item_embedding.weight
 
     def calculate_loss(self, interaction: Tensor) -> Tensor:

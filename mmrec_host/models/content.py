@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from .base import MODELS, Recommender
 from .losses import bpr_loss, squared_loss
-from .modalities import feature_rows, projections
+from .modalities import feature_rows, projections, weights
 
 
 @MODELS.register("Content")
@@ -28,8 +29,8 @@ class Content(Recommender):
         self.reg_weights = {m: config[f"reg_weight_{m}"] for m in self.projections}
         self.user_embedding = nn.Embedding(self.n_users, config["embedding_size"])
         nn.init.xavier_uniform_(self.user_embedding.weight)
-        for linear in self.projections.values():
-            nn.init.xavier_normal_(linear.weight)
+        for weight in weights(self.projections).values():
+            nn.init.xavier_normal_(weight)
 
     def project(self, items: Tensor | None = None) -> dict[str, Tensor]:
         """Projected features [len(items), d] of each modality, of the given items or of all."""
@@ -37,7 +38,7 @@ class Content(Recommender):
 
     def representations(self) -> tuple[Tensor, Tensor]:
         """User vectors [n_users, d] and the sums of the projected features [n_items, d]."""
-        return self.user_embedding.weight, sum(self.project().values())
+        return self.user_embedding.weight, reduce(torch.add, self.project().values())
 
     def calculate_loss(self, interaction: Tensor) -> Tensor:
         """BPR, and half the squared norm of the batch's user vectors and of each modality's item vectors, per row."""
@@ -47,7 +48,8 @@ class Content(Recommender):
         penalty = self.reg_weight * squared_loss(users)
         for modality, x in parts.items():
             penalty = penalty + self.reg_weights[modality] * squared_loss(x)
-        return bpr_loss(users, *sum(parts.values())) + penalty / len(users)
+        positives, negatives = reduce(torch.add, parts.values())
+        return bpr_loss(users, positives, negatives) + penalty / len(users)
 
     def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor:
         """Scores [len(users), k] of the users' vectors with k projected feature rows z [k, d_m]."""

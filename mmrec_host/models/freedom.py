@@ -13,7 +13,7 @@ from ..graphs.item_graph import cosine_neighbours, neighbour_graph
 from ..graphs.propagation import Graph, layer_mean, propagate
 from .base import MODELS, Recommender
 from .losses import batch_vectors, bpr_loss
-from .modalities import feature_tables, projections
+from .modalities import feature_tables, projections, weights
 
 
 @MODELS.register("FREEDOM")
@@ -29,8 +29,9 @@ class FREEDOM(Recommender):
         self.n_ui_layers, self.n_mm_layers = config["n_ui_layers"], config["n_mm_layers"]
         self.reg_weight, self.dropout = config["reg_weight"], config["dropout"]
         self.edges = torch.stack(training_edges(dataloader)).to(self.device)
-        self.edge_weights = symmetric_weights(*self.edges)
-        self.graph = self.pruned_graph = symmetric_adjacency(*self.edges, self.n_users, self.n_items)
+        users, items = self.edges
+        self.edge_weights = symmetric_weights(users, items)
+        self.graph = self.pruned_graph = symmetric_adjacency(users, items, self.n_users, self.n_items)
         self.user_embedding = nn.Embedding(self.n_users, config["embedding_size"])
         self.item_embedding = nn.Embedding(self.n_items, config["embedding_size"])
         nn.init.xavier_uniform_(self.user_embedding.weight)
@@ -43,9 +44,10 @@ class FREEDOM(Recommender):
         """Build the item graph: each item's `knn_k` nearest by each modality, equally weighted within a modality."""
         k, image_weight = self.config["knn_k"], self.config["mm_image_weight"]
         shares = {"v": image_weight, "t": 1 - image_weight} if len(self.feature_tables) == 2 else {"v": 1.0, "t": 1.0}
-        neighbours = {m: cosine_neighbours(table.weight.detach(), k)[0] for m, table in self.feature_tables.items()}
-        weights = [torch.full(ids.shape, shares[m] / k, device=ids.device) for m, ids in neighbours.items()]
-        self.item_graph = neighbour_graph(torch.cat([*neighbours.values()], 1), torch.cat(weights, 1))
+        tables = weights(self.feature_tables)
+        neighbours = {m: cosine_neighbours(table.detach(), k)[0] for m, table in tables.items()}
+        equal = [torch.full(ids.shape, shares[m] / k, device=ids.device) for m, ids in neighbours.items()]
+        self.item_graph = neighbour_graph(torch.cat([*neighbours.values()], 1), torch.cat(equal, 1))
 
     def pre_epoch_processing(self) -> None:
         """Keep a share 1 - `dropout` of the edges, drawn without replacement in proportion to their weights."""
@@ -55,7 +57,8 @@ class FREEDOM(Recommender):
         # the n largest of p / Exp(1) are such a draw (Efraimidis and Spirakis 2006), the same as torch.multinomial's
         keys = self.edge_weights / torch.empty_like(self.edge_weights).exponential_()
         kept = keys.topk(n_kept, sorted=False).indices
-        self.pruned_graph = symmetric_adjacency(*self.edges[:, kept], self.n_users, self.n_items)
+        users, items = self.edges[:, kept]
+        self.pruned_graph = symmetric_adjacency(users, items, self.n_users, self.n_items)
 
     def vectors(self, graph: Graph) -> tuple[Tensor, Tensor]:
         """User and item vectors, propagated over the given user-item graph and the item graph."""
@@ -78,7 +81,8 @@ class FREEDOM(Recommender):
         items, positions = torch.unique(interaction[1:3], return_inverse=True)  # each item is projected once
         for modality, projection in self.projections.items():
             projected = projection(self.feature_tables[modality](items))
-            loss = loss + self.reg_weight * bpr_loss(users, *F.embedding(positions, projected), gamma=0)
+            liked, drawn = F.embedding(positions, projected)
+            loss = loss + self.reg_weight * bpr_loss(users, liked, drawn, gamma=0)
         return loss
 
     def modality_scores(self, users: Tensor, z: Tensor, modality: str) -> Tensor | None:

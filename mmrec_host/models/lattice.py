@@ -16,7 +16,7 @@ from ..graphs.item_graph import cosine_neighbours, neighbour_cosines, neighbour_
 from ..graphs.propagation import Graph, layer_mean, neighbour_product, propagate
 from .base import MODELS, Recommender
 from .losses import batch_vectors, bpr_loss, squared_loss
-from .modalities import feature_tables, projections
+from .modalities import feature_tables, projections, weights
 
 
 @MODELS.register("LATTICE")
@@ -31,8 +31,8 @@ class LATTICE(Recommender):
         super().__init__(config, dataloader)
         self.n_layers, self.knn_k, self.lambda_coeff = config["n_layers"], config["knn_k"], config["lambda_coeff"]
         self.penalty = config["reg_weight"] / config["train_batch_size"]
-        edges = (ids.to(self.device) for ids in training_edges(dataloader, unique=False))
-        self.graph = random_walk_adjacency(*edges, self.n_users, self.n_items)
+        users, items = (ids.to(self.device) for ids in training_edges(dataloader, unique=False))
+        self.graph = random_walk_adjacency(users, items, self.n_users, self.n_items)
         self.user_embedding = nn.Embedding(self.n_users, config["embedding_size"])
         self.item_embedding = nn.Embedding(self.n_items, config["embedding_size"])
         nn.init.xavier_uniform_(self.user_embedding.weight)
@@ -46,8 +46,8 @@ class LATTICE(Recommender):
     def rebuild_from_features(self) -> None:
         """Build the frozen item graphs from the current features, and let the learned one be built anew."""
         self.frozen: dict[str, tuple[Tensor, Tensor]] = {}
-        for modality, table in self.feature_tables.items():
-            neighbours, cosines = cosine_neighbours(table.weight.detach(), self.knn_k)
+        for modality, table in weights(self.feature_tables).items():
+            neighbours, cosines = cosine_neighbours(table.detach(), self.knn_k)
             self.frozen[modality] = neighbours, symmetric_normalise(neighbours, cosines)
         self.item_graph: Graph | None = None
 
@@ -60,9 +60,9 @@ class LATTICE(Recommender):
         shares = dict.fromkeys(self.frozen, 1.0)
         if len(shares) == 2:
             shares["v"], shares["t"] = self.modal_weight.softmax(0)
-        learned, cosines = [], []
+        learned, cosines, tables = [], [], weights(self.feature_tables)
         for modality, projection in self.projections.items():
-            projected = projection(self.feature_tables[modality].weight)
+            projected = projection(tables[modality])
             neighbours, _ = cosine_neighbours(projected, self.knn_k)
             learned.append(neighbours)
             cosines.append(shares[modality] * neighbour_cosines(projected, neighbours))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .base import MODELS, Recommender
 from .losses import bpr_loss, norm_loss
-from .modalities import feature_rows, features, modalities
+from .modalities import feature_rows, features
 
 
 @MODELS.register("VBPR")
@@ -24,7 +24,7 @@ class VBPR(Recommender):
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__(config, dataloader)
         self.embedding_size, self.reg_weight = config["embedding_size"], config["reg_weight"]
-        self.feature_sizes = {m: features(self, m).shape[1] for m in modalities(self)}
+        self.feature_sizes = {m: x.shape[1] for m, x in features(self).items()}
         self.user_embedding = nn.Embedding(self.n_users, 2 * self.embedding_size)
         self.item_embedding = nn.Embedding(self.n_items, self.embedding_size)
         self.item_linear = nn.Linear(sum(self.feature_sizes.values()), self.embedding_size)
@@ -40,7 +40,7 @@ class VBPR(Recommender):
 
     def item_vectors(self, items: Tensor | None = None) -> Tensor:
         """Composed vectors [len(items), 2 * embedding_size] of the given items, or of all."""
-        content = self.item_linear.bias
+        content: Tensor = self.item_linear.bias
         for modality, weight in self.projections().items():
             content = content + F.linear(feature_rows(self, modality, items), weight)
         ids = self.item_embedding.weight if items is None else self.item_embedding(items)
@@ -62,5 +62,5 @@ class VBPR(Recommender):
         return taste @ F.linear(z, self.projections()[modality]).T
 
     def item_id_tables(self) -> list[Tensor]:
-        """The id half of the item vectors."""
+        """The item embeddings: the id half of the item vectors [n_items, d]."""
         return [self.item_embedding.weight]

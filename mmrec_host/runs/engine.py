@@ -15,6 +15,7 @@ from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
 from ..training.model_state import restore
+from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer
 from .build import build, protocol
@@ -50,6 +51,7 @@ def run(config: Config) -> Result:
     """
     started = time.perf_counter()
     reset_peak_memory()
+    options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
     root = Path(config["run_path"])
     earlier = find_earlier(root, config)
     if earlier is not None and earlier.info["status"] == "finished":
@@ -61,9 +63,9 @@ def run(config: Config) -> Result:
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
         log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())
         checkpoint = Checkpoint(record.path / "resume.pt", record.identity(), config["checkpoint_interval"])
-        trainer = Trainer(model, config, dataset.splits.valid, record.log_epoch, checkpoint)
+        trainer = Trainer(model, options, dataset.splits.valid, record.log_epoch, checkpoint)
         outcome = trainer.fit(phases_of(model, loader, config))
-        test = evaluate(model, dataset.splits.test, config)
+        test = evaluate(model, dataset.splits.test, options.evaluation)
         total = outcome.seconds["before"] + time.perf_counter() - started
         seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"] and is_main():

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..config import Config, read_layer
+from ..config import Config
+from ..config_layers import read_layer
 from ..data.dataset import Dataset
 from ..data.loader import TrainLoader
 from ..errors import DataError

@@ -9,12 +9,12 @@ from typing import Any
 
 from ..config import Config
 from ..data.dataset import load_dataset
-from ..device import resolve_device
 from ..errors import ConfigError
 from ..progress_bar import progress_bar
 from ..runs.build import build, protocol
 from ..runs.engine import find_earlier, open_record
 from ..training.checkpoint import Checkpoint
+from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer, TrainingFailed
 from ..yaml_values import flow
@@ -47,7 +47,7 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
         raise ConfigError(
             f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
         )
-    config["device"] = resolve_device(config)
+    config["device"] = TrainingOptions.from_config(config).evaluation.device
     settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
     earlier = find_earlier(root, settings)
     dataset = load_dataset(config)
@@ -87,7 +87,7 @@ def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> li
 def _try(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     """Train one combination; a diverged one has no score."""
     dataset, loader, model = build(config)
-    trainer = Trainer(model, config, dataset.splits.valid, checkpoint=checkpoint)
+    trainer = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid, checkpoint=checkpoint)
     try:
         outcome = trainer.fit(phases_of(model, loader, config))
     except TrainingFailed as error:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config import Config, find_yaml, folders, read_layer
+from ..config import Config
+from ..config_layers import find_yaml, folders, read_layer
 from ..data.features import MODALITIES, Features
 from ..data.loader import TrainLoader
 from ..models.base import MODELS

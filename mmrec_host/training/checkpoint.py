@@ -35,7 +35,7 @@ class Checkpoint:
         self._failed = False
 
     def load(self) -> dict[str, Any] | None:
-        """What `save` was given; None if there is no file.
+        """The state that `save` wrote; None if there is no file.
 
         Raises:
             DataError: an unreadable file, or one of another format, configuration or data.
@@ -81,6 +81,6 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def remove(self) -> None:
-        """The run is over."""
+        """Delete the file: the run is over."""
         if is_main():
             self.path.unlink(missing_ok=True)

@@ -32,7 +32,6 @@ def build_optimizer(learner: str, groups: list[dict[str, Any]], weight_decay: fl
     return OPTIMIZERS[name](groups, **({"fused": True} if name in FUSED and dtypes_fit else {}))
 
 
-def build_scheduler(optimizer: torch.optim.Optimizer, schedule: list[float] | None) -> LambdaLR:
-    """Learning rate times `a ** (epoch / b)` for `[a, b]`."""
-    base, step = schedule or [1.0, 1]
+def build_scheduler(optimizer: torch.optim.Optimizer, base: float, step: float) -> LambdaLR:
+    """A schedule that multiplies the learning rate of an epoch by `base ** (epoch / step)`."""
     return LambdaLR(optimizer, lambda epoch: float(base) ** (epoch / float(step)))

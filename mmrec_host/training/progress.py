@@ -48,18 +48,19 @@ class Progress:
 
     def next_phase(self, candidate: bool) -> Progress:
         """The start of the phase after this one; `candidate`: the run may end in this one's best."""
-        better = candidate and (self.overall is None or self.best.score > self.overall.score)
-        overall = self.best if better else self.overall
+        overall = self.overall
+        if candidate and self.best is not None and (overall is None or self.best.score > overall.score):
+            overall = self.best
         return Progress(self.phase + 1, previous=self.best, overall=overall, seconds=self.seconds, notes=self.notes)
 
     def plain(self) -> dict[str, Any]:
-        """Numbers, texts, lists and tensors only."""
+        """The progress as numbers, texts, lists and tensors, which a file can hold."""
         values = vars(self) | {name: _plain_best(getattr(self, name)) for name in ("best", "previous", "overall")}
         return {**values, "seconds": dict(self.seconds), "notes": list(self.notes)}
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Progress:
-        """What `plain` was made of."""
+        """The progress that `plain` was made of."""
         return cls(**values | {name: _best(values[name]) for name in ("best", "previous", "overall")})
 
 

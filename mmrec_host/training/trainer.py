@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..data.splits import EvalSplit
 from ..environment import peak_memory
-from ..errors import ConfigError, UserError
+from ..errors import UserError
 from ..evaluation.evaluator import Evaluation, evaluate
 from ..evaluation.ranking import NotFinite
 from ..models.contract import Model
@@ -25,6 +25,7 @@ from .allocator import release_freed_memory
 from .checkpoint import Checkpoint
 from .model_state import restore, snapshot
 from .optimizers import build_optimizer, build_scheduler
+from .options import TrainingOptions
 from .phases import Loss, Phase
 from .progress import Best, Progress
 
@@ -45,9 +46,10 @@ class Outcome:
 
 
 class Trainer:
-    """Runs phases on one model and keeps the best state by `valid_metric`.
+    """Runs phases on one model and keeps the best state by the validation metric.
 
     Args:
+        valid: the split that selects.
         on_epoch: called with the plain values of each epoch (a run record's log).
         checkpoint: where training goes on from if the file is there, and what is written on the way.
     """
@@ -55,14 +57,14 @@ class Trainer:
     def __init__(
         self,
         model: Model,
-        config: Any,
+        options: TrainingOptions,
         valid: EvalSplit,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.model, self.config, self.valid, self.checkpoint = model, config, valid, checkpoint
+        self.model, self.options, self.valid, self.checkpoint = model, options, valid, checkpoint
         self.on_epoch = on_epoch or (lambda line: None)
-        self.metric = config["valid_metric"].lower()
+        self.metric = options.evaluation.valid_metric
         self.progress = Progress()
         self.started = time.perf_counter()
 
@@ -87,7 +89,7 @@ class Trainer:
         best = self.progress.overall
         if best is None:
             raise TrainingFailed(
-                f"training of {self.config['model']} ended before any state could be evaluated "
+                f"training of {self.options.model} ended before any state could be evaluated "
                 f"({'; '.join(self.progress.notes)}). A smaller learning_rate usually helps; features should be finite "
                 "and of moderate scale."
             )
@@ -102,14 +104,14 @@ class Trainer:
             self._is_better(phase, {})
         if phase.epochs == 0:
             return
-        optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.config["weight_decay"] or 0.0)
-        scheduler = build_scheduler(optimizer, self.config["learning_rate_scheduler"])
+        optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.options.weight_decay)
+        scheduler = build_scheduler(optimizer, *self.options.schedule)
         if saved is not None:
             restore(self.model, saved["model"])
             optimizer.load_state_dict(saved["optimizer"])
             scheduler.load_state_dict(saved["scheduler"])
             set_random_states(saved["random"])
-        shown = bool(self.config["progress"])
+        shown = self.options.progress
         with progress_bar(phase.name, "epoch", phase.epochs, shown=shown, initial=at.epoch, leave=False) as bar:
             while at.epoch < phase.epochs and at.misses <= phase.patience:  # MMRec stops when misses exceed it
                 at.epoch += 1
@@ -127,7 +129,8 @@ class Trainer:
                         self._note(f"{phase.name}, epoch {at.epoch}: {error}")
                         break
                     at.misses = 0 if better else at.misses + 1
-                    bar.set_postfix_str(f"{self.metric} {at.best.score:.4f} at {at.best.epoch}")
+                    if at.best is not None:
+                        bar.set_postfix_str(f"{self.metric} {at.best.score:.4f} at {at.best.epoch}")
                 if self.checkpoint is not None:
                     self.checkpoint.save(lambda: self._state(optimizer, scheduler))
         if at.best is not None:
@@ -156,7 +159,7 @@ class Trainer:
         n_batches = 0
         bar = progress_bar(
             *(f"{phase.name} {epoch}", "batch", phase.n_batches),
-            shown=bool(self.config["progress"]),
+            shown=self.options.progress,
             over=phase.batches(epoch),
             leave=False,
             position=1,
@@ -172,10 +175,9 @@ class Trainer:
                 return None
             loss.backward()
             phase.after_backward()
-            if self.config["clip_grad_norm"]:
-                clip = self.config["clip_grad_norm"]
-                limit = clip if isinstance(clip, Mapping) else {"max_norm": clip}
-                torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], **limit)
+            if self.options.clipping is not None:
+                parameters = [p for g in optimizer.param_groups for p in g["params"]]
+                torch.nn.utils.clip_grad_norm_(parameters, **self.options.clipping)
             optimizer.step()
             n_batches += 1
             for name, part in parts.items():
@@ -194,12 +196,8 @@ class Trainer:
         """Evaluate the current state and keep it if it is strictly better than the phase's best."""
         at, started = self.progress, time.perf_counter()
         phase.before_evaluation()
-        evaluation = evaluate(self.model, self.valid, self.config)
+        evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         at.seconds["evaluate"] += time.perf_counter() - started
-        if self.metric not in evaluation.means:
-            raise ConfigError(
-                f"valid_metric={self.config['valid_metric']}: not computed; known: {', '.join(evaluation.means)}."
-            )
         score = evaluation.means[self.metric]
         self._log(phase, losses, evaluation)
         better = at.best is None or score > at.best.score

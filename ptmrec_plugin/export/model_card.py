@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmrec_host.config import find_yaml, read_layer
+from mmrec_host.config_layers import find_yaml, read_layer
 from mmrec_host.runs.finished_run import FinishedRun
 from mmrec_host.yaml_values import dump, flow
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmrec_host.errors import DataError
-from mmrec_host.evaluation.evaluator import ranked_items, requested_metrics
+from mmrec_host.evaluation.evaluator import ranked_items
 from mmrec_host.evaluation.metrics import per_user_metrics
+from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.runs.finished_run import FinishedRun, open_run
 
 NAMES = ("A", "B")
@@ -53,10 +54,11 @@ def open_sides(folders: Sequence[Path], **replaced: Any) -> list[Side]:
             "two runs on the same dataset, of the same protocol and, with cold items, of the same seed."
         )
     names = NAMES if len(runs) > 1 else ("",)
-    metrics, ks = requested_metrics(runs[0].config)
+    options = EvaluationOptions.from_config(runs[0].config)
     sides = []
     for name, run in zip(names, runs):
         split = run.dataset.splits.test
-        ranked = ranked_items(run.model, split, run.config, max(ks))
-        sides.append(Side(name, run, ranked, per_user_metrics(ranked, split.positives, metrics, ks)))
+        ranked = ranked_items(run.model, split, replace(options, device=run.config["device"]))
+        per_user = per_user_metrics(ranked, split.positives, options.metrics, options.cutoffs)
+        sides.append(Side(name, run, ranked, per_user))
     return sides

@@ -16,10 +16,12 @@ from mmrec_host.bridge.model_file import ModelFile
 from mmrec_host.bridge.world import ROOTS
 from mmrec_host.cli.main import main
 from mmrec_host.cli.plugins import load_plugin
-from mmrec_host.config import find_yaml, load_config
+from mmrec_host.config import load_config
+from mmrec_host.config_layers import find_yaml
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.evaluation.evaluator import evaluate
+from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.models.base import MODELS
 from mmrec_host.quick_start import quick_start
 from mmrec_host.testing.toy_data import N_ITEMS, N_USERS, toy_features
@@ -256,8 +258,8 @@ def test_the_returned_model_scores_as_it_did_at_the_best_epoch(source, toy_keys)
     result = quick_start("mmrec:Everything", "toy", {**toy_keys, "epochs": 6, "learning_rate": 0.3})
     assert result.record.info["best"]["epoch"] < 6  # what the last batch left in attributes is another epoch's
     config = load_config("mmrec:Everything", "toy", overrides=toy_keys)
-    config["device"] = torch.device("cpu")
-    assert evaluate(result.model, load_dataset(config).splits.valid, config).means == result.valid
+    options = EvaluationOptions.from_config(config)
+    assert evaluate(result.model, load_dataset(config).splits.valid, options).means == result.valid
     assert torch.load(result.record.path / "checkpoint.pt", weights_only=True)
 
 

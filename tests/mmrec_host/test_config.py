@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmrec_host.config import find_yaml, known_keys, load_config, parse_overrides, read_layer
+from mmrec_host.config import known_keys, load_config, parse_overrides
+from mmrec_host.config_layers import find_yaml, read_layer
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
 from mmrec_host.yaml_values import parse_value

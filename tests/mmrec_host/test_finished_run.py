@@ -9,6 +9,7 @@ import pytest
 from mmrec_host.config import load_config
 from mmrec_host.errors import DataError
 from mmrec_host.evaluation.evaluator import evaluate
+from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.engine import run
 from mmrec_host.runs.finished_run import open_run
@@ -20,7 +21,8 @@ def test_an_opened_run_scores_the_test_split_as_it_did(model, toy_keys):
 
     opened = open_run(done.record.path)
 
-    assert evaluate(opened.model, opened.dataset.splits.test, opened.config).means == done.test
+    options = EvaluationOptions.from_config(opened.config)
+    assert evaluate(opened.model, opened.dataset.splits.test, options).means == done.test
 
 
 def test_a_run_without_a_model_says_how_to_get_one(toy_keys):

@@ -10,13 +10,19 @@ from mmrec_host.evaluation.one_sided_tests import student_t_tail, t_test_greater
 from mmrec_host.evaluation.significance import FEW, paired_test
 
 
-@pytest.mark.parametrize("freedom", [50, 51, 299, 300, 301, 1999])
+@pytest.mark.parametrize("freedom", [2, 3, 10, 49, 50, 299, 300, 301, 1999])
 def test_students_tail_is_scipys_at_every_depth(freedom: int) -> None:
     """From both sides of where the series ends and the fraction begins (2) to p-values of 1e-100."""
     ts = [-3.0, -0.5, 0.0, 1e-6, 0.3, 1.0, 1.999, 2.0, 2.001, 3.0, 6.0, 12.0, 30.0]
     tails = np.array([student_t_tail(t, freedom) for t in ts])
     expected = stats.t.sf(ts, freedom)
     np.testing.assert_allclose(tails, expected, rtol=1e-12, atol=1e-300)
+
+
+def test_students_tail_with_one_degree_of_freedom_is_cauchys() -> None:
+    ts = np.array([1e-6, 0.5, 1.0, 2.0, 3.0, 1e4])
+    tails = [student_t_tail(t, 1) for t in ts]
+    np.testing.assert_allclose(tails, np.arctan2(1, ts) / np.pi, rtol=1e-13)
 
 
 def test_students_tail_of_very_many_users_is_nearly_the_normal_one() -> None:

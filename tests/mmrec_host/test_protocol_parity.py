@@ -18,6 +18,7 @@ from mmrec_host.bridge.shims import mmrec_shims
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import Dataset, load_dataset
 from mmrec_host.evaluation.evaluator import evaluate
+from mmrec_host.evaluation.options import EvaluationOptions
 
 pytestmark = needs_mmrec
 N_USERS, N_ITEMS = 30, 60
@@ -114,6 +115,6 @@ def test_the_metrics_of_the_same_scores_are_the_same(mmrec, config):
             scores[mask[0], mask[1]] = -1e10
             ranked.append(scores.topk(max(config["topk"])).indices)
         expected = evaluator.evaluate(ranked, theirs)
-        means = evaluate(model, ours, config).means
+        means = evaluate(model, ours, EvaluationOptions.from_config(config)).means
         assert len(expected) == 20
         assert {k.lower(): v for k, v in expected.items()} == pytest.approx(means, abs=5.1e-5)  # it rounds

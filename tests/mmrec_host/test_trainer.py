@@ -11,6 +11,7 @@ import torch
 from mmrec_host.config import load_config
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
+from mmrec_host.training.options import TrainingOptions
 from mmrec_host.training.phases import Phase, SinglePhase
 from mmrec_host.training.trainer import Trainer, TrainingFailed
 
@@ -39,7 +40,7 @@ def test_training_stops_when_the_misses_exceed_the_patience(made):
     lines: list[dict] = []
     phase = SinglePhase(model, loader, config)
     phase.loss = lambda batch: model.calculate_loss(batch) * 0  # nothing is learned, so only epoch 1 is "better"
-    Trainer(model, config, dataset.splits.valid, lines.append).fit([phase])
+    Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid, lines.append).fit([phase])
     assert len(lines) == 1 + config["stopping_step"] + 1
 
 
@@ -53,7 +54,7 @@ def test_a_nan_keeps_the_best_state_so_far(made):
 
     phase = SinglePhase(model, loader, config)
     phase.loss = loss
-    outcome = Trainer(model, config, dataset.splits.valid).fit([phase])
+    outcome = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit([phase])
     assert outcome.best.epoch in (1, 2) and "epoch 3" in outcome.notes[0]
     assert all(torch.isfinite(p).all() for p in model.parameters())
     assert torch.equal(model.state_dict()["user_embedding.weight"], outcome.best.state["user_embedding.weight"])
@@ -70,7 +71,7 @@ def test_scores_that_are_nan_keep_the_best_state_so_far(made):
             model.user_embedding.weight.data.fill_(float("nan"))
 
     phase.before_evaluation = diverge
-    outcome = Trainer(model, config, dataset.splits.valid).fit([phase])
+    outcome = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit([phase])
     assert outcome.best.epoch in (1, 2) and "NaN" in outcome.notes[0]
     assert torch.isfinite(model.user_embedding.weight).all()
 
@@ -80,7 +81,7 @@ def test_a_nan_from_the_start_is_a_message(made):
     phase = SinglePhase(model, loader, config)
     phase.loss = lambda batch: model.calculate_loss(batch) * float("inf")
     with pytest.raises(TrainingFailed, match="learning_rate"):
-        Trainer(model, config, dataset.splits.valid).fit([phase])
+        Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit([phase])
 
 
 def test_a_run_that_fails_is_recorded_as_failed(toy_keys, tmp_path):
@@ -101,7 +102,7 @@ def test_a_phase_that_may_not_be_ended_in_only_prepares(made):
         one.parameter_groups = lambda: [{"params": list(model.parameters()), "lr": rate}]
         return one
 
-    outcome = Trainer(model, config, dataset.splits.valid).fit(
+    outcome = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit(
         [phase("teacher", False, 0.05), phase("student", True, 0.0)]
     )
     assert seen == [None, "teacher"] and outcome.best.phase == "student"

@@ -15,6 +15,7 @@ from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.models.base import MODELS
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
+from mmrec_host.training.options import TrainingOptions
 from mmrec_host.training.trainer import Trainer
 from ptmrec_plugin.modes import MODES
 from ptmrec_plugin.peft.adalora import AdaLoraHandle
@@ -139,7 +140,8 @@ def begun(keys: dict):
     config = load_config("PTMRec", "toy", overrides=keys)
     dataset, loader, model = build(config)
     first, second = model.phases(loader)
-    second.begin(Trainer(model, config, dataset.splits.valid).fit([first]).best if first.candidate else None)
+    trainer = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid)
+    second.begin(trainer.fit([first]).best if first.candidate else None)
     return second, model
 
 
@@ -147,7 +149,7 @@ def test_joint_kt_teaches_the_fresh_recommender(toy_keys):
     config = load_config("PTMRec", "toy", overrides={**toy_keys, **QUICK, "mode": "joint_kt"})
     dataset, loader, model = build(config)
     taught = model.scorer()
-    trainer = Trainer(model, config, dataset.splits.valid)
+    trainer = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid)
     first, second = model.phases(loader)
     trainer._run(first, None)
     second.begin(trainer.progress.best)

@@ -6,7 +6,7 @@ import argparse
 import textwrap
 from pathlib import Path
 
-from ...config import known_yamls
+from ...config_layers import known_yamls
 from ...registry import Registry
 from ..plugins import add_plugin_arguments, load_plugins
 

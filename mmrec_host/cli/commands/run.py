@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...config import Config, collect_layers, known_keys, load_config, parse_overrides
+from ...config import Config, known_keys, load_config, parse_overrides
+from ...config_layers import collect_layers
 from ...errors import ConfigError
 from ...ranks import is_main, n_processes
 from ..main import report

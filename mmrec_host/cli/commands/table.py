@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from ...config import folders, read_layer
+from ...config_layers import folders, read_layer
 from ...errors import ConfigError, DataError
 from ...reporting import FORMATS
 
