@@ -24,6 +24,7 @@ from mmrec_host.runs.record import RunRecord
 from ptmrec_plugin.encoders.dual import DualEncoder
 
 QUICK = {"encoder": "tiny", "epochs": 1, "topk": [5], "valid_metric": "Recall@5", "device": "cpu", "progress": False}
+SINCE: list[str] = []  # `key=value` as version 0.1 had it, of keys that are new since, or that have another default
 STUB = """# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.
 from ptmrec_plugin.in_mmrec import ptmrec_class
 
@@ -113,7 +114,7 @@ def test_a_killed_run_goes_on_and_ends_as_the_uninterrupted_one_did(old, ptmrec,
     root = f"killed_in_{stage}"
     began = the_run("PTMRec", root)
     assert began.info["status"] == "running"
-    code, *_ = ptmrec(*TWO_STAGE, "--resume", f"run_path={root}")
+    code, *_ = ptmrec(*TWO_STAGE, *SINCE, "--resume", f"run_path={root}")
     assert code == 0 and f"going on after epoch 1 of {stage}" in (began.path / "log.txt").read_text()
     ended, whole = the_run("PTMRec", root), the_run("PTMRec")
     assert ended.path == began.path and ended.info["status"] == "finished"
@@ -132,7 +133,7 @@ def numbers(tree: dict, at: str = "") -> dict[str, object]:
 
 
 def test_a_finished_run_is_not_run_again(old, ptmrec):
-    code, *_ = ptmrec(*TWO_STAGE, "--resume")
+    code, *_ = ptmrec(*TWO_STAGE, *SINCE, "--resume")
     assert code == 0 and the_run("PTMRec").info["status"] == "finished"
 
 
