@@ -17,13 +17,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mmrec_host.evaluation.evaluator import evaluate
+from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.finished_run import open_run
 from mmrec_host.runs.record import RunRecord
 from ptmrec_plugin.encoders.dual import DualEncoder
 
 QUICK = {"encoder": "tiny", "epochs": 1, "topk": [5], "valid_metric": "Recall@5", "device": "cpu", "progress": False}
-AS_THEN = ["kt_teacher=[base]", "kt_student=modality", "stage2_eval_step=1"]  # the defaults of version 0.1
+SINCE = ["kt_teacher=[base]", "kt_student=modality", "stage2_eval_step=1"]  # `key=value` as version 0.1 had it, of keys that are new since, or that have another default
 STUB = """# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.
 from ptmrec_plugin.in_mmrec import ptmrec_class
 
@@ -54,7 +55,8 @@ def the_run(model: str, root: str = "runs") -> RunRecord:
 def test_a_finished_run_scores_as_it_did(old, model):
     record = the_run(model)
     run = open_run(record.path)
-    test, stored = evaluate(run.model, run.dataset.splits.test, run.config), record.per_user()
+    test = evaluate(run.model, run.dataset.splits.test, EvaluationOptions.from_config(run.config))
+    stored = record.per_user()
     assert test.means == pytest.approx(record.info["test"])
     for metric, values in test.per_user.items():
         np.testing.assert_allclose(values, stored[metric], atol=1e-6)
@@ -112,7 +114,7 @@ def test_a_killed_run_goes_on_and_ends_as_the_uninterrupted_one_did(old, ptmrec,
     root = f"killed_in_{stage}"
     began = the_run("PTMRec", root)
     assert began.info["status"] == "running"
-    code, *_ = ptmrec(*TWO_STAGE, *AS_THEN, "--resume", f"run_path={root}")
+    code, *_ = ptmrec(*TWO_STAGE, *SINCE, "--resume", f"run_path={root}")
     assert code == 0 and f"going on after epoch 1 of {stage}" in (began.path / "log.txt").read_text()
     ended, whole = the_run("PTMRec", root), the_run("PTMRec")
     assert ended.path == began.path and ended.info["status"] == "finished"
@@ -131,7 +133,7 @@ def numbers(tree: dict, at: str = "") -> dict[str, object]:
 
 
 def test_a_finished_run_is_not_run_again(old, ptmrec):
-    code, *_ = ptmrec(*TWO_STAGE, *AS_THEN, "--resume")
+    code, *_ = ptmrec(*TWO_STAGE, *SINCE, "--resume")
     assert code == 0 and the_run("PTMRec").info["status"] == "finished"
 
 
