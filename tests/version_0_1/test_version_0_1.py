@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mmrec_host.evaluation.evaluator import evaluate
+from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.finished_run import open_run
 from mmrec_host.runs.record import RunRecord
@@ -53,7 +54,8 @@ def the_run(model: str, root: str = "runs") -> RunRecord:
 def test_a_finished_run_scores_as_it_did(old, model):
     record = the_run(model)
     run = open_run(record.path)
-    test, stored = evaluate(run.model, run.dataset.splits.test, run.config), record.per_user()
+    options = EvaluationOptions.from_config(run.config)
+    test, stored = evaluate(run.model, run.dataset.splits.test, options), record.per_user()
     assert test.means == pytest.approx(record.info["test"])
     for metric, values in test.per_user.items():
         np.testing.assert_allclose(values, stored[metric], atol=1e-6)
