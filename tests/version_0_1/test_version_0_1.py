@@ -24,7 +24,8 @@ from mmrec_host.runs.record import RunRecord
 from ptmrec_plugin.encoders.dual import DualEncoder
 
 QUICK = {"encoder": "tiny", "epochs": 1, "topk": [5], "valid_metric": "Recall@5", "device": "cpu", "progress": False}
-SINCE = ["kt_teacher=[base]", "kt_student=modality", "stage2_eval_step=1"]  # `key=value` as version 0.1 had it, of keys that are new since, or that have another default
+# As version 0.1 had it: keys that are new since, or that have another default now.
+SINCE = ["kt_teacher=[base]", "kt_student=modality", "stage2_eval_step=1"]
 STUB = """# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.
 from ptmrec_plugin.in_mmrec import ptmrec_class
 
