@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +60,8 @@ def epochs(model: Any, loader: Any, config: Config, dataset: Dataset, n: int, me
         measured.add(step, now[0] - last[0], now[1] - last[1])
         last = clock()
 
-    phase = replace(
-        phases_of(model, loader, config)[0], epochs=n, patience=n, before_evaluation=lambda: mark("train epoch")
-    )
+    (phase,) = phases_of(model, loader, config)
+    phase.epochs = phase.patience = n
+    phase.before_evaluation = lambda: mark("train epoch")  # type: ignore[method-assign]
     options = TrainingOptions.from_config(config)
     Trainer(model, options, dataset.splits.valid, on_epoch=lambda line: mark("evaluation")).fit([phase])

@@ -18,7 +18,7 @@ MACHINE_KEYS = {"seed", "data_path", "run_path", "cache_path", "device", "thread
 MACHINE_KEYS |= {"resume", "checkpoint_interval", "workers"}
 
 # Without influence on a result, or said by a table's caption.
-UNLABELLED = MACHINE_KEYS | {"cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}
+UNLABELLED = MACHINE_KEYS | {"new_items", "cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}
 UNLABELLED |= {"USER_ID_FIELD", "ITEM_ID_FIELD", "inter_splitting_label", "inter_file_name", "field_separator"}
 
 

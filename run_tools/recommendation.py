@@ -9,8 +9,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmrec_host.data.eval_split import EvalSplit
 from mmrec_host.data.ragged import Ragged
-from mmrec_host.data.splits import EvalSplit
 from mmrec_host.evaluation.evaluator import without_ids
 from mmrec_host.evaluation.ranking import MASKED_SCORE, ranked_batches
 from mmrec_host.evaluation.score_vectors import vectors_of

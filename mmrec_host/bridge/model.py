@@ -51,9 +51,9 @@ class MMRecModel(Model):
             log.warning(
                 "%s: has no YAML, here or in its checkout; keys that overall.yaml lacks read as None", self.file.path
             )
-        if config["cold_items"]:
+        if cold := [key for key in ("cold_items", "new_items") if config[key]]:
             raise ConfigError(
-                f"cold_items={config['cold_items']}: {self.file.name} is a model of MMRec's, whose free vectors of "
+                f"{cold[0]}={config[cold[0]]}: {self.file.name} is a model of MMRec's, whose free vectors of "
                 "cold items cannot be told from the trained ones, so that they would be ranked by chance. Leave it out."
             )
         self.config, self.device, self._dataloader = config, config["device"], dataloader

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError
+from ..data.new_items import NEW
+from ..errors import ConfigError, DataError
 from ..models.contract import HasFreeItems, Model, scorer
 from .metrics import per_user_metrics
 from .options import EvaluationOptions
 from .ranking import rank
 
 if TYPE_CHECKING:
-    from ..data.splits import EvalSplit
+    from ..data.eval_split import EvalSplit
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Evaluation:
         per_user: values of each user, `{"recall@20": float64 [n_users]}`.
         means: their means, `{"recall@20": float}`, never rounded.
         n_ranked: how many items were ranked for each user, known ones included.
+        beside: the evaluations of the rankings beside this one, by name.
     """
 
     split: str
@@ -36,6 +38,16 @@ class Evaluation:
     per_user: dict[str, np.ndarray]
     means: dict[str, float]
     n_ranked: int = 0
+    beside: dict[str, Evaluation] = field(default_factory=dict)
+
+    def all_means(self) -> dict[str, float]:
+        """The means, and those of the rankings beside this one as `<name>/recall@20`."""
+        return self.means | {f"{g}/{m}": value for g, each in self.beside.items() for m, value in each.means.items()}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The users and their values by name, those of the rankings beside this one under `<name>/`."""
+        own = {"users": self.users, **self.per_user}
+        return own | {f"{g}/{name}": array for g, each in self.beside.items() for name, array in each.arrays().items()}
 
     def chance_recall(self, k: int) -> float:
         """Recall@k that a random ranking has in expectation (known items are not counted out)."""
@@ -59,8 +71,34 @@ def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Eval
     ranked = ranked_items(model, split, options)
     per_user = per_user_metrics(ranked, split.positives, options.metrics, options.cutoffs)
     means = {name: float(values.mean()) for name, values in per_user.items()}
-    n_ranked = model.n_items if split.candidates is None else len(split.candidates)
-    return Evaluation(split.name, split.users, per_user, means, n_ranked)
+    n_ranked = _n_ranked(model, split)
+    beside = {name: evaluate(model, each, _fitting(options, model, each)) for name, each in split.beside.items()}
+    return Evaluation(split.name, split.users, per_user, means, n_ranked, beside)
+
+
+def selection_score(evaluation: Evaluation, options: EvaluationOptions) -> float:
+    """What the best state is selected by: `valid_metric` of the ranking that `selection` names, or the mean of both."""
+    metric = options.valid_metric
+    if options.selection == "warm" or NEW not in evaluation.beside:
+        return evaluation.means[metric]
+    new = evaluation.beside[NEW].means
+    if metric not in new:
+        raise ConfigError(
+            f"selection={options.selection}: {metric} cannot be computed of the {evaluation.beside[NEW].n_ranked} new "
+            f"items of validation; known: {', '.join(new)}. Name one as valid_metric, or take a larger share new_items."
+        )
+    return new[metric] if options.selection == "new" else (evaluation.means[metric] + new[metric]) / 2
+
+
+def _n_ranked(model: Model, split: EvalSplit) -> int:
+    return model.n_items if split.candidates is None else len(split.candidates)
+
+
+def _fitting(options: EvaluationOptions, model: Model, split: EvalSplit) -> EvaluationOptions:
+    """Without the cutoffs that so few items cannot fill; new items may be few."""
+    n_ranked = _n_ranked(model, split)
+    cutoffs = tuple(k for k in options.cutoffs if k <= n_ranked)
+    return replace(options, cutoffs=cutoffs or options.cutoffs[:1])
 
 
 def ranked_items(model: Model, split: EvalSplit, options: EvaluationOptions) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..kernels import top_k
 from ..models.contract import Model, PreparesEvaluation, scorer
 
 if TYPE_CHECKING:
-    from ..data.splits import EvalSplit
+    from ..data.eval_split import EvalSplit
 
 
 class NotFinite(UserError):

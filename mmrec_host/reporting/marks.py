@@ -23,15 +23,27 @@ def significantly_best(
         rows: the runs of each row, one a seed.
         means: metric -> the value of each row.
     """
-    orders = {}
+    orders: dict[str, dict[str, list[int]]] = {}  # of each ranking, of each of its metrics
     for metric, column in means.items():
         known = {row: value for row, value in enumerate(column) if value is not None}
         if len(known) > 1:
-            orders[metric] = sorted(known, key=lambda row: -known[row])
-    if not orders:
-        return set(), []
+            ranking = metric.rpartition("/")[0]
+            orders.setdefault(ranking, {})[metric] = sorted(known, key=lambda row: -known[row])
+    marked: set[str] = set()
     notes: list[str] = []
-    models = [_user_values(runs, list(orders), notes) for runs in rows]
+    for ranking, order in orders.items():
+        found, said = _tested(rows, ranking, order)
+        marked |= found
+        notes += [f"{ranking.capitalize()}: {note}" if ranking else note for note in said]
+    return marked, notes
+
+
+def _tested(
+    rows: Sequence[Sequence[RunRecord]], ranking: str, orders: Mapping[str, Sequence[int]]
+) -> tuple[set[str], list[str]]:
+    """The marked metrics of one ranking, a family of comparisons of its own, and notes."""
+    notes: list[str] = []
+    models = [_user_values(runs, ranking, list(orders), notes) for runs in rows]
     p_values, n_comparisons = best_against_others(models, orders)
     if not p_values:
         return set(), [*notes, "Significance was not tested: no best and other were evaluated on the same users."]
@@ -47,12 +59,16 @@ def significantly_best(
     return marked, notes
 
 
-def _user_values(runs: Sequence[RunRecord], metrics: Sequence[str], notes: list[str]) -> UserValues | None:
+def _user_values(
+    runs: Sequence[RunRecord], ranking: str, metrics: Sequence[str], notes: list[str]
+) -> UserValues | None:
+    users = f"{ranking}/users" if ranking else "users"
     try:
-        return UserValues.over_seeds([run.per_user(["users", *metrics]) for run in runs], metrics)
+        arrays = [run.per_user([users, *metrics]) for run in runs]
     except DataError as error:
         notes.append(f"{runs[0].info['label']} is in no significance test: {error}.")
         return None
+    return UserValues.over_seeds([{**each, "users": each[users]} for each in arrays], metrics)
 
 
 def _shown(p: float) -> str:

@@ -35,7 +35,8 @@ def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = Non
 
     Args:
         runs: of one dataset; labels stand in the order in which they first appear.
-        metrics: columns, in any case; by default Recall and NDCG at 10 and 20, or all if the runs have none of these.
+        metrics: columns, in any case; by default Recall and NDCG at 10 and 20 of each ranking, or all if the runs have
+            none of these.
 
     Raises:
         ConfigError: no run has a metric of that name.
@@ -56,7 +57,7 @@ def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = Non
 def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> list[str]:
     known = list(dict.fromkeys(name for run in runs for name in run.info["test"]))
     if metrics is None:
-        return [name for name in DEFAULT_METRICS if name in known] or known
+        return [name for name in known if name.rpartition("/")[2] in DEFAULT_METRICS] or known
     for name in metrics:
         if name.lower() not in known:
             raise ConfigError(

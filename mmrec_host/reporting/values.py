@@ -12,8 +12,10 @@ NONE = "–"
 def title(column: Column) -> str:
     """What stands at the head of the column."""
     if column.kind == "metric":
-        name, at, k = column.name.partition("@")
-        return (METRICS.get(name.lower()) or name.capitalize()) + at + k
+        ranking, _, metric = column.name.rpartition("/")
+        name, at, k = metric.partition("@")
+        titled = (METRICS.get(name.lower()) or name.capitalize()) + at + k
+        return f"{ranking.capitalize()}: {titled}" if ranking else titled
     return TITLES.get(column.name, column.name)
 
 

@@ -80,7 +80,7 @@ def run(config: Config) -> Result:
         record.fail(error)
         raise
     log.info("run folder: %s", record.path)
-    return Result(outcome.best.valid.means, test.means, model, record)
+    return Result(outcome.best.valid.all_means(), test.all_means(), model, record)
 
 
 def find_earlier(root: Path, config: Config) -> RunRecord | None:

@@ -244,8 +244,7 @@ class RunRecord:
 
     def save_per_user(self, valid: Evaluation, test: Evaluation) -> None:
         """Write per_user.npz."""
-        arrays: dict[str, Any] = {"users": test.users, **test.per_user, "valid/users": valid.users}
-        arrays |= {f"valid/{name}": values for name, values in valid.per_user.items()}
+        arrays: dict[str, Any] = test.arrays() | {f"valid/{name}": values for name, values in valid.arrays().items()}
         write_whole(self.path / "per_user.npz", lambda file: np.savez_compressed(file, **arrays))
 
     def per_user(self, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -272,8 +271,8 @@ class RunRecord:
         self.save_per_user(best.valid, test)
         self._end(
             "finished",
-            best={"phase": best.phase, "epoch": best.epoch, "valid": best.valid.means},
-            test=test.means,
+            best={"phase": best.phase, "epoch": best.epoch, "valid": best.valid.all_means()},
+            test=test.all_means(),
             seconds=dict(seconds),
             columns=dict(columns),
             notes=[*self.info["notes"], *outcome.notes],

@@ -95,7 +95,7 @@ def _try(config: Config, checkpoint: Checkpoint) -> dict[str, Any]:
     best = outcome.best
     seconds = outcome.seconds["train"] + outcome.seconds["evaluate"]
     found = {"score": best.score, "phase": best.phase, "epoch": best.epoch}
-    return {**found, "valid": best.valid.means, "seconds": seconds}
+    return {**found, "valid": best.valid.all_means(), "seconds": seconds}
 
 
 def _rank(combination: dict[str, Any]) -> float:

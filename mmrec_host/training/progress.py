@@ -67,16 +67,24 @@ class Progress:
 def _plain_best(best: Best | None) -> dict[str, Any] | None:
     if best is None:
         return None
-    valid = vars(best.valid) | {
-        "users": torch.from_numpy(best.valid.users),
-        "per_user": {name: torch.from_numpy(values) for name, values in best.valid.per_user.items()},
+    return vars(best) | {"valid": _plain_evaluation(best.valid)}
+
+
+def _plain_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    return vars(evaluation) | {
+        "users": torch.from_numpy(evaluation.users),
+        "per_user": {name: torch.from_numpy(values) for name, values in evaluation.per_user.items()},
+        "beside": {name: _plain_evaluation(each) for name, each in evaluation.beside.items()},
     }
-    return vars(best) | {"valid": valid}
 
 
 def _best(values: dict[str, Any] | None) -> Best | None:
     if values is None:
         return None
-    valid = values["valid"]
-    arrays = {name: tensor.numpy() for name, tensor in valid["per_user"].items()}
-    return Best(**values | {"valid": Evaluation(**valid | {"users": valid["users"].numpy(), "per_user": arrays})})
+    return Best(**values | {"valid": _evaluation(values["valid"])})
+
+
+def _evaluation(values: dict[str, Any]) -> Evaluation:
+    arrays = {name: tensor.numpy() for name, tensor in values["per_user"].items()}
+    beside = {name: _evaluation(each) for name, each in values.get("beside", {}).items()}  # older files have none
+    return Evaluation(**values | {"users": values["users"].numpy(), "per_user": arrays, "beside": beside})

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.splits import EvalSplit
+from ..data.eval_split import EvalSplit
 from ..environment import peak_memory
 from ..errors import UserError
-from ..evaluation.evaluator import Evaluation, evaluate
+from ..evaluation.evaluator import Evaluation, evaluate, selection_score
 from ..evaluation.ranking import NotFinite
 from ..models.contract import Model
 from ..processes import in_any, share_parameters
@@ -198,7 +198,7 @@ class Trainer:
         phase.before_evaluation()
         evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         at.seconds["evaluate"] += time.perf_counter() - started
-        score = evaluation.means[self.metric]
+        score = selection_score(evaluation, self.options.evaluation)
         self._log(phase, losses, evaluation)
         better = at.best is None or score > at.best.score
         if better:
@@ -209,7 +209,7 @@ class Trainer:
         epoch = self.progress.epoch
         line: dict[str, Any] = {"phase": phase.name, "epoch": epoch, "loss": losses, **phase.report()}
         if evaluation is not None:
-            line["valid"] = evaluation.means
+            line["valid"] = evaluation.all_means()
         line["seconds"] = {k: round(v, 3) for k, v in self.progress.seconds.items()}
         line |= peak_memory()
         self.on_epoch(line)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from mmrec_host.data.eval_split import EvalSplit
 from mmrec_host.data.ragged import Ragged
-from mmrec_host.data.splits import EvalSplit
 from mmrec_host.errors import DataError, UserError
 from mmrec_host.evaluation.evaluator import evaluate
 from mmrec_host.evaluation.options import EvaluationOptions

@@ -28,6 +28,9 @@ def keys(toy_keys):
     return {**toy_keys, "epochs": 6, "learning_rate": 0.01, "checkpoint_interval": 0, "resume": True}
 
 
+ALONE = {"kt_teacher": ["base"]}  # so that all epochs are those of PTMRec
+
+
 def run_whole_and_interrupted(model, keys, tmp_path, monkeypatch, n_epochs):
     """The folders of an uninterrupted run, and of one that was interrupted after `n_epochs` and resumed."""
     names = ("whole", "broken")
@@ -48,19 +51,22 @@ def run_whole_and_interrupted(model, keys, tmp_path, monkeypatch, n_epochs):
         ("LightGCN", {"eval_step": 2}, 3),
         ("FREEDOM", {}, 4),
         ("LATTICE", {"mess_dropout": [0.1, 0.1], "cf_model": "ngcf", "weight_size": [16, 16]}, 2),
-        ("PTMRec", {"stage2_epochs": 4}, 3),
-        ("PTMRec", {"stage2_epochs": 4}, 8),
-        ("PTMRec", {"stage2_epochs": 5, "base": "LATTICE", "stage2_eval_step": 2, "kt_weight": 1.0}, 9),
-        ("PTMRec", {"mode": "joint_kt", "joint_epochs": 4}, 8),
-        ("PTMRec", {"stage2_epochs": 4, "base": "FREEDOM"}, 8),  # draws in stage 2
-        ("PTMRec", {"stage2_epochs": 4, "peft": "adalora", "pool_size": 16}, 8),
-        ("PTMRec", {"stage2_epochs": 3, "peft": "side"}, 8),
+        ("PTMRec", {"stage2_epochs": 4, "kt_teacher": ["base", "FREEDOM"]}, 3),  # in the teacher's run
+        ("PTMRec", {"stage2_epochs": 4, "kt_teacher": ["base", "FREEDOM"]}, 9),  # in stage 1
+        ("PTMRec", {"stage2_epochs": 4, "kt_teacher": ["base", "FREEDOM"]}, 14),  # in stage 2
+        ("PTMRec", {"stage2_epochs": 4, "kt_student": "modality", **ALONE}, 8),
+        ("PTMRec", {"stage2_epochs": 5, "base": "LATTICE", "stage2_eval_step": 2, "kt_weight": 1.0, **ALONE}, 9),
+        ("PTMRec", {"mode": "joint_kt", "joint_epochs": 4, **ALONE}, 8),
+        ("PTMRec", {"stage2_epochs": 4, "base": "FREEDOM", **ALONE}, 8),  # draws in stage 2
+        ("PTMRec", {"stage2_epochs": 4, "peft": "adalora", "pool_size": 16, **ALONE}, 8),
+        ("PTMRec", {"stage2_epochs": 3, "peft": "side", **ALONE}, 8),
+        ("VBPR", {"new_items": 0.2, "selection": "mean", "topk": [2], "valid_metric": "Recall@2"}, 4),
     ],
 )
 def test_a_resumed_run_ends_bit_equal(model, changes, n_epochs, keys, tmp_path, monkeypatch):
     whole, broken, result = run_whole_and_interrupted(model, {**keys, **changes}, tmp_path, monkeypatch, n_epochs)
     assert outcome(whole) and not differences(outcome(whole), outcome(broken))
-    assert len(find_runs(tmp_path / "broken" / "runs", "toy")) == 1
+    assert len([run for run in find_runs(tmp_path / "broken" / "runs", "toy") if run.info["model"] == model]) == 1
     assert not list(result.record.path.glob("resume*")) and not list(result.record.path.glob(".*.tmp"))
 
 

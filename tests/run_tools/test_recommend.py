@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mmrec_host.errors import UserError
 from mmrec_host.evaluation.score_vectors import vectors_of
+from mmrec_host.models.contract import scorer
 from mmrec_host.runs.finished_run import open_run
 from run_tools.catalogue import Names
 from run_tools.new_item import place
@@ -109,11 +110,11 @@ def test_a_new_item_with_the_content_of_one_in_the_catalogue_is_nearest_to_it(na
 @pytest.mark.parametrize("name", ["Content", "VBPR", "tuned"])
 def test_a_new_item_scores_by_its_features_alone(name, finished, served):
     run = open_run(finished(name))
-    base = getattr(run.model, "base", run.model)
+    base = scorer(run.model)
     with torch.no_grad():
         for table in base.item_id_tables():
             table[9] = 0.0
-        users, items = run.model.representations()
+        users, items = base.representations()
     wanted = users @ items[9]
     text = json.loads((served / "data/toy/items.jsonl").read_text().splitlines()[9])["text"]
     found = place(run, text, served / "data/toy/images/9.png", N_USERS)
