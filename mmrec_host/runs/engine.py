@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..config import Config
@@ -43,17 +44,20 @@ class Result:
     record: RunRecord
 
 
-def run(config: Config) -> Result:
+def run(config: Config, since: datetime | None = None) -> Result:
     """Train, select, score once and record one model under one seed.
 
     With the key `resume`, an interrupted run of the same settings and seed goes on in its folder, and a finished one is
     not run again.
+
+    Args:
+        since: nor is one that has begun then or later, and has finished; a teacher's run is such a one.
     """
     started = time.perf_counter()
     reset_peak_memory()
     options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
     root = Path(config["run_path"])
-    earlier = find_earlier(root, config)
+    earlier = find_earlier(root, config, since)
     if earlier is not None and earlier.info["status"] == "finished":
         return _finished_before(earlier, config)
     record = open_record(earlier, root, config)
@@ -83,14 +87,18 @@ def run(config: Config) -> Result:
     return Result(outcome.best.valid.all_means(), test.all_means(), model, record)
 
 
-def find_earlier(root: Path, config: Config) -> RunRecord | None:
-    """With the key `resume`, the earlier run or search of the same settings and seed."""
-    if not config["resume"]:
+def find_earlier(root: Path, config: Config, since: datetime | None = None) -> RunRecord | None:
+    """With the key `resume`, the earlier run or search of the same settings and seed; without, one begun `since`."""
+    if not config["resume"] and since is None:
         return None
 
     def folder() -> Path | None:
         found = same_run(root, config)
-        return None if found is None else found.path
+        if found is None:
+            return None
+        begun = datetime.fromisoformat(found.info["started"])
+        fresh = since is not None and begun >= since and found.info["status"] == "finished"
+        return found.path if config["resume"] or fresh else None
 
     path = from_main(folder)
     return None if path is None else RunRecord.load(path)

@@ -86,3 +86,12 @@ def test_a_teacher_of_another_split_is_refused_before_stage_one(toy_keys, raw_da
         quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
     last = runs_of(toy_keys)["PTMRec"][-1]
     assert last["status"] == "failed"
+
+
+def test_a_teacher_that_is_asked_for_too_is_run_once(toy_keys, ptmrec):
+    words = [f"{key}={json.dumps(value)}" for key, value in {**toy_keys, "learning_rate": 0.01}.items()]
+    own = [f"PTMRec.{key}={json.dumps(QUICK[key])}" for key in ("stage2_epochs", "pool_size", "mode", "kt_teacher")]
+    for n_runs in (1, 2):  # a later command makes its own
+        code, printed, _ = ptmrec("-q", "-m", "PTMRec", "BPR", "-d", "toy", *words, *own)
+        assert code == 0 and printed.count("BPR") >= 1
+        assert len(runs_of(toy_keys)["BPR"]) == n_runs

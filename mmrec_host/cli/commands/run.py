@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -148,17 +149,21 @@ def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[st
 
 
 def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:
-    """Run every model under every seed on the same split and features, then print their table, and what they cost."""
+    """Run every model under every seed on the same split and features, then print their table, and what they cost.
+
+    What one run needs of another model, such as a teacher of PTMRec, is not run twice.
+    """
     from ...reporting.render import render
     from ...reporting.tables import results_table
     from ...runs.engine import run
 
     records, failed = [], 0
+    began = datetime.now(timezone.utc)  # noqa: UP017 (Python 3.10)
     try:
         for config in configs:
             for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
                 try:
-                    records.append(run(config.replaced(seed=seed)).record)
+                    records.append(run(config.replaced(seed=seed), since=began).record)
                 except Exception as error:
                     if n_processes() > 1:  # the others may be waiting for this one, who must not go on alone
                         raise
