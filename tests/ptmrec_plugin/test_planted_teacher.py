@@ -65,7 +65,8 @@ def keys(tmp_path_factory) -> dict[str, object]:
     places = {f"{name}_path": str(home / name) for name in ("data", "run", "cache")}
     fixed = {"features": "files", "device": "cpu", "progress": False, "topk": [10], "valid_metric": "Recall@10"}
     stage2 = {"mode": "frozen_kt", "pool_size": 60, "stage2_epochs": 30, "recommender_lr_scale": 1.0}
-    return {**places, **fixed, **stage2, "epochs": 60, "embedding_size": 16, "learning_rate": 0.01, "train_batch_size": 256}
+    base = {"epochs": 60, "embedding_size": 16, "learning_rate": 0.01, "train_batch_size": 256}
+    return {**places, **fixed, **stage2, **base}
 
 
 def recall(keys: dict[str, object], **changes: object) -> float:
