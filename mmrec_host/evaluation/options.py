@@ -23,17 +23,17 @@ class EvaluationOptions:
         metrics: names in `METRICS`, in small letters.
         cutoffs: lengths k of the rankings that are scored, ascending.
         valid_metric: the one of `names()` that selects the best state.
-        selection: whose `valid_metric` that is: warm (of the ordinary ranking), new (of the new items), or their mean.
         batch_size: users scored at once.
         device: where the model is.
+        selection: whose `valid_metric` that is: warm (of the ordinary ranking), new (of the new items), or their mean.
     """
 
     metrics: tuple[str, ...]
     cutoffs: tuple[int, ...]
     valid_metric: str
-    selection: str
     batch_size: int
     device: torch.device
+    selection: str = "warm"
 
     @classmethod
     def from_config(cls, config: Config) -> EvaluationOptions:
@@ -58,7 +58,7 @@ class EvaluationOptions:
         if errors:
             raise ConfigError("\n".join(errors))
         selection = config["selection"] or "warm"  # older runs have no such key
-        return cls(tuple(metrics), tuple(cutoffs), valid_metric, selection, config["eval_batch_size"], device)
+        return cls(tuple(metrics), tuple(cutoffs), valid_metric, config["eval_batch_size"], device, selection)
 
     def names(self) -> list[str]:
         """Names of what is computed: "recall@5", "recall@10", …"""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dataset_makers.prepare import command, split_rules
+from dataset_makers.prepare import arguments, split_rules
 from mmrec_host.cli.main import COMMANDS, main
 from mmrec_host.environment import environment
 from mmrec_host.models.base import MODELS
@@ -98,7 +98,7 @@ def test_a_broken_stranger_is_an_error_that_names_it(package, capsys):
 
 
 def test_the_rules_that_the_help_names_are_those_that_there_are():
-    assert sorted(split_rules.SPLIT_RULES) == sorted(command.RULES)
+    assert sorted(split_rules.SPLIT_RULES) == sorted(arguments.RULES)
 
 
 def test_one_version_everywhere(capsys):

@@ -87,7 +87,8 @@ def test_install_run_uninstall(checkout: Path) -> None:
     assert len(status(checkout).splitlines()) == 2
 
     log = run_mmrec(checkout, "PTMRec")
-    (record,) = find_runs(checkout / "src/log/ptmrec/runs", "baby")
+    found = find_runs(checkout / "src/log/ptmrec/runs", "baby")
+    (record,) = (run for run in found if run.info["model"] == "PTMRec")
     printed = re.search(r"BEST █+.*?Valid: ([^\n]*).*?Test: ([^\n]*)", log, re.DOTALL)
     for line, ours in zip(printed.groups(), (record.info["best"]["valid"], record.info["test"])):
         mmrec = {name: float(value) for name, value in re.findall(r"(\w+@\d+): ([\d.]+)", line)}

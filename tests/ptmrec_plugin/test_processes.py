@@ -53,7 +53,7 @@ def finish(folder: Path, data: Path, n_processes: int, *words: str) -> str:
 
 
 def epochs(folder: Path) -> dict:
-    (run,) = outcome(folder).values()
+    (run,) = (found for (label, _), found in outcome(folder).items() if label.startswith("PTMRec"))
     return run["epochs"]
 
 
@@ -72,7 +72,7 @@ def test_two_processes_equal_one(words, raw_data, tmp_path):
         assert two[epoch][0] == pytest.approx(losses, abs=1e-5), epoch
         assert two[epoch][1] == pytest.approx(valid, abs=1e-2), epoch
     assert out.count("recall@10") == 1  # one table
-    assert len(list((tmp_path / "two").rglob("run.json"))) == 1
+    assert len(list((tmp_path / "two").rglob("PTMRec*/run.json"))) == 1
 
 
 def test_the_cache_is_the_same_whoever_fills_it(raw_data, tmp_path):
