@@ -120,7 +120,10 @@ class PTMRec(Model):
         """Encodings an epoch, cache size and memory, for `--dry-run`."""
         mode = MODES[config["mode"]]
         stages = [name for name, there in (("stage 1", mode.stage1), ("stage 2", mode.stage2)) if there]
+        teaches = mode.stage2 and mode.transfer and config["kt_weight"]
+        said = f"teachers: {', '.join(teacher_names(config))}; each but base is a run of its own"
         return [
             f"mode {config['mode']}: {', then '.join(stages)}",
+            *([said] if teaches else []),
             *estimate(config, dataset, stage2=mode.stage2, peft=mode.peft, from_scratch=mode.from_scratch),
         ]
