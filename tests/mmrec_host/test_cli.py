@@ -68,7 +68,8 @@ def test_a_failed_model_does_not_stop_the_others(words, capsys):
 def test_dry_run_trains_nothing_and_says_what_it_would_cost(words, capsys, tmp_path):
     assert main(["-q", "-m", "PTMRec", "-d", "toy", "--dry-run", *words]) == 0
     out = capsys.readouterr().out
-    for part in ("kt_weight: 10.0", "teachers: base, FREEDOM", "40 users", "48 items", "an epoch", "MB", "encodings an epoch", "ms an item"):
+    settings = ("kt_weight: 10.0", "teachers: base, FREEDOM", "40 users", "48 items")
+    for part in (*settings, "an epoch", "MB", "encodings an epoch", "ms an item"):
         assert part in out
     assert not (tmp_path / "runs").exists()
 
