@@ -57,6 +57,7 @@ SMALL = {
     "PTMRec": {"stage2_epochs": 1, "joint_epochs": 1},
     "mini": {"encoder": "tiny", "mini_users": 60, "mini_items": 120, "mini_purchases": [8, 20], "topk": [3, 20]},
     "ml-latest-small": {"encoder": "tiny"},
+    "office": {"encoder": "tiny"},
     **{name: sources_of(name) for name in AMAZON},
 }
 
@@ -103,7 +104,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy = place / "mmrec_configs" / file.relative_to(packaged)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(yaml.safe_dump(values))
-    for folder, name in (("data", "NAME"), ("DATA", "ml-latest-small"), ("DATA", "baby")):
+    for folder, name in (("data", "NAME"), ("DATA", "ml-latest-small"), ("DATA", "baby"), ("DATA", "office")):
         home = write_dataset(place / folder, name)
         users, items = [f"U{u}\t{u}" for u in range(N_USERS)], [f"{'I' * (i + 1)}\t{i}" for i in range(N_ITEMS)]
         (home / "u_id_mapping.csv").write_text("\n".join(["user_id\tuserID", *users]) + "\n")
