@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a thread for each worker: with more, they wait for one another's cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
 from mmrec_host.cli.main import OUR_PACKAGES, main
