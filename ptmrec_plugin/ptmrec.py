@@ -9,10 +9,11 @@ from torch import Tensor
 
 from mmrec_host.models.base import MODELS
 from mmrec_host.models.contract import Model
-from mmrec_host.training.phases import Phase, SinglePhase
+from mmrec_host.training.phases import Phase
 from mmrec_host.training.trainer import Outcome
 
 from .modes import MODES
+from .stage1 import Stage1
 from .stage2.base_on_features import BaseOnFeatures
 from .stage2.columns import tuning_columns
 from .stage2.cost import estimate
@@ -56,8 +57,7 @@ class PTMRec(Model):
         """The stages of the key `mode`; teachers beside the base are trained here, before all else."""
         phases: list[Phase] = []
         if self.mode.stage1:
-            # With the plain model's draws: mode=frozen is the base on frozen features, number for number.
-            stage1 = SinglePhase(self, loader, self.config, name="stage1")
+            stage1 = Stage1(self, loader, self.config)
             stage1.candidate = not self.mode.from_scratch
             phases.append(stage1)
         if self.options is not None:

@@ -47,9 +47,7 @@ def draw_attributes(n: int, sizes: Mapping[str, int], rng: np.random.Generator) 
     return {name: rng.permutation(np.arange(n) % size) for name, size in sizes.items()}
 
 
-def draw_purchases(
-    users: Attributes, items: Attributes, options: MiniOptions, rng: np.random.Generator
-) -> np.ndarray:
+def draw_purchases(users: Attributes, items: Attributes, options: MiniOptions, rng: np.random.Generator) -> np.ndarray:
     """Who bought what, bool [n_users, n_items]: the best by utility plus Gumbel noise."""
     match = {name: users[name][:, None] == items[name] for name in (*TASTES, "community")}
     n_users, n_items = match["community"].shape

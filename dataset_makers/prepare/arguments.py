@@ -46,15 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("your own data")
     own.add_argument("--interactions", type=Path, metavar="FILE", help="table with a row an interaction")
     own.add_argument("--items", type=Path, metavar="FILE", help="table with a row an item")
-    own.add_argument(
-        "--images", type=Path, metavar="DIR", help="image files: <item id>.*, or as the items name them"
-    )
+    own.add_argument("--images", type=Path, metavar="DIR", help="image files: <item id>.*, or as the items name them")
     for name, what in COLUMNS.items():
         own.add_argument(f"--{name}", metavar="COLUMN", help=what)
     own.add_argument("--id", dest="items_id", metavar="COLUMN", help="raw item id, in the items")
-    own.add_argument(
-        "--text", type=_names, metavar="A,B,C", help="columns of the items that make the text, in order"
-    )
+    own.add_argument("--text", type=_names, metavar="A,B,C", help="columns of the items that make the text, in order")
     own.add_argument("--min-rating", type=float, metavar="R", help="leave out interactions rated less")
     kept = parser.add_argument_group("what is kept, and the split")
     kept.add_argument("--k-core", type=int, metavar="K", help="fewest interactions of a user and an item")

@@ -47,6 +47,10 @@ DONE = ("finished", "searched")
 STATUSES = ("running", "failed", *DONE)
 
 
+class OtherData(DataError):
+    """A run was begun on other data or features than there are now."""
+
+
 class RunLog(logging.FileHandler):
     """log.txt; what a full disk refuses has also been said on stderr."""
 
@@ -181,7 +185,7 @@ class RunRecord:
             model: its parameters are counted; a search has none.
 
         Raises:
-            DataError: the data or the features have changed since the run was begun.
+            OtherData: the data or the features have changed since the run was begun.
         """
         self.check_same(protocol, features)
         here = environment()
@@ -200,11 +204,11 @@ class RunRecord:
         self._write_info()
 
     def check_same(self, protocol: Mapping[str, Any], features: str) -> None:
-        """Raise `DataError` if this run, once begun, was on other data or features."""
+        """Raise `OtherData` if this run, once begun, was on other data or features."""
         now = {"protocol": plain(protocol), "features": features}
         changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
         if changed:
-            raise DataError(
+            raise OtherData(
                 f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or "
                 "train a run of its own, without --resume."
             )
@@ -316,9 +320,7 @@ def same_run(root: Path, config: Config) -> RunRecord | None:
     """
     wanted = (config.settings_sha(), int(config["seed"]))
     same = [
-        run
-        for run in find_runs(root, config["dataset"])
-        if (run.info.get("settings_sha"), run.info["seed"]) == wanted
+        run for run in find_runs(root, config["dataset"]) if (run.info.get("settings_sha"), run.info["seed"]) == wanted
     ]
     done = [run for run in same if run.info["status"] in DONE]
     return (done or same)[-1] if same else None

@@ -11,6 +11,24 @@ from torch import Tensor
 from ..models.contract import Model, PlansPhases
 from .progress import Best
 
+
+@dataclass
+class TrainedBefore:
+    """A phase that another run has trained already.
+
+    Attributes:
+        epoch: the best one.
+        lines: what that run logged of its epochs.
+        seconds: what was spent there on `train` and `evaluate`, and in all `before` the present run.
+        notes: what a reader of its results should know.
+    """
+
+    epoch: int
+    lines: list[dict[str, Any]]
+    seconds: Mapping[str, float]
+    notes: list[str]
+
+
 Loss = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
 """A tensor, a tuple of parts, or named parts; parts are summed."""
 
@@ -40,6 +58,10 @@ class Phase:
 
     def begin(self, best: Best | None) -> None:
         """Called once before the phase, with the best of the phase before; None if this is the first."""
+
+    def trained_before(self) -> TrainedBefore | None:
+        """Put the model into the phase's best state, if this is known already; the phase is then not trained."""
+        return None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The optimizer's groups, each with `params`, `name` and its own `lr`; called after `begin`."""

@@ -26,7 +26,7 @@ from .checkpoint import Checkpoint
 from .model_state import restore, snapshot
 from .optimizers import build_optimizer, build_scheduler
 from .options import TrainingOptions
-from .phases import Loss, Phase
+from .phases import Loss, Phase, TrainedBefore
 from .progress import Best, Progress
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,9 @@ class Trainer:
         """One phase, from its beginning or from where `saved` left it."""
         at = self.progress
         phase.begin(at.previous)
+        if saved is None and (earlier := phase.trained_before()) is not None:
+            self._take(phase, earlier)
+            return
         if saved is None and phase.score_start:
             self._is_better(phase, {})
         if phase.epochs == 0:
@@ -135,6 +138,17 @@ class Trainer:
                     self.checkpoint.save(lambda: self._state(optimizer, scheduler))
         if at.best is not None:
             log.info("%s: best %s %.4f at epoch %d", phase.name, self.metric, at.best.score, at.best.epoch)
+
+    def _take(self, phase: Phase, earlier: TrainedBefore) -> None:
+        """Begin where another run has ended this phase, with what it logged and spent."""
+        at = self.progress
+        evaluation = evaluate(self.model, self.valid, self.options.evaluation)
+        score = selection_score(evaluation, self.options.evaluation)
+        at.best = Best(phase.name, earlier.epoch, score, evaluation, snapshot(self.model))
+        at.seconds = {name: spent + earlier.seconds[name] for name, spent in at.seconds.items()}
+        at.notes += earlier.notes
+        for line in earlier.lines:
+            self.on_epoch({**line, "phase": phase.name})
 
     def _state(self, optimizer: torch.optim.Optimizer, scheduler: Any) -> dict[str, Any]:
         progress = self.progress.plain()

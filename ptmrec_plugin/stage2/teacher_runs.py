@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmrec_host.config import Config, known_keys, load_config
+from mmrec_host.config import Config, known_keys
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
-from mmrec_host.random_states import forked_random_states, random_states
-from mmrec_host.runs.engine import run
 
+from ..stage1 import OF_ONE_MODEL, run_beside, run_config
 from .teachers import Trained, teacher_of
 
 BASE = "base"
 """The name of PTMRec's own base among the teachers."""
-
-
-OF_ONE_MODEL = {"use_neg_sampling", "is_multimodal_model", "req_training", "end2end"}
-"""Keys of overall.yaml that say what kind of model one is, and so are none of another's."""
 
 
 def teacher_names(config: Any) -> list[str]:
@@ -39,34 +34,23 @@ def teacher_names(config: Any) -> list[str]:
     return list(dict.fromkeys(BASE if name == config["base"] else name for name in asked))
 
 
-def teacher_config(name: str, config: Config) -> Config:
-    """What `-m NAME` would be with the same `key=value` words, as far as these are keys that every model has.
-
-    A run of these settings that has finished is not run again, an interrupted one goes on.
-    """
+def teacher_values(config: Config) -> dict[str, Any]:
+    """The `key=value` words of a command that a teacher is given too: the keys that every model has."""
     common = known_keys("", config["dataset"], {}) - OF_ONE_MODEL
-    given = {key: value for key, value in config.overrides.items() if key in common}
-    here = {key: config[key] for key in ("seed", "data_path", "run_path", "cache_path", "progress", "threads")}
-    loaded = load_config(name, config["dataset"], overrides=given)
-    return loaded.replaced(**here, device=config["device"], resume=True, save_model=True)
+    return {key: value for key, value in config.overrides.items() if key in common}
 
 
 def train_teachers(names: Sequence[str], config: Config) -> list[Trained]:
     """The teachers beside the base, trained on the same rows and features and selected by validation.
 
-    The run that is being prepared goes on in the random state that it was in.
-
     Raises:
         ConfigError: the configuration of one of them is wrong.
-        DataError: a run of the same settings was on another split or on other features.
     """
-    others = [name for name in names if name != BASE]
-    configs = [teacher_config(name, config) for name in others]  # all are checked before one is trained
+    others, values = [name for name in names if name != BASE], teacher_values(config)
+    for name in others:  # all are checked before one is trained
+        run_config(name, values, config)
     trained = []
-    for name, own in zip(others, configs, strict=True):
-        with forked_random_states(random_states()):
-            result = run(own)
-        if result.model is None:
-            raise ConfigError(f"{result.record.path}: this run of {name} kept no model. Delete it to train it anew.")
+    for name in others:
+        result = run_beside(name, values, config)
         trained.append(teacher_of(name, result.model, result.valid[config["valid_metric"].lower()]))
     return trained

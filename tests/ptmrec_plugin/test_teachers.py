@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 
 from mmrec_host.config import load_config
-from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
-from ptmrec_plugin.stage2.teacher_runs import teacher_config, teacher_names
+from ptmrec_plugin.stage1 import run_config
+from ptmrec_plugin.stage2.teacher_runs import teacher_names, teacher_values
 
 QUICK = {"stage2_epochs": 2, "pool_size": 16, "learning_rate": 0.01, "mode": "frozen_kt", "kt_teacher": ["base", "BPR"]}
 
@@ -50,7 +52,7 @@ def test_stage_one_is_that_of_a_run_without_teachers(toy_keys):
 def test_a_teacher_has_the_words_that_every_model_knows_and_none_of_the_base(toy_keys):
     keys = {**toy_keys, **QUICK, "reg_weight": 0.5, "seed": 7}
     config = build(load_config("PTMRec", "toy", overrides=keys))[2].config
-    teacher = teacher_config("FREEDOM", config)
+    teacher = run_config("FREEDOM", teacher_values(config), config)
     assert (teacher["epochs"], teacher["learning_rate"], teacher["seed"]) == (3, 0.01, 7)
     assert teacher["reg_weight"] == load_config("FREEDOM", "toy", overrides=toy_keys)["reg_weight"] != 0.5
 
@@ -77,15 +79,19 @@ def test_what_cannot_teach_is_said_before_anything_is_trained(toy_keys, keys, me
     assert "BPR" not in runs_of(toy_keys)
 
 
-def test_a_teacher_of_another_split_is_refused_before_stage_one(toy_keys, raw_data):
+def test_a_teacher_and_a_stage_one_of_another_split_are_trained_anew(toy_keys, raw_data, caplog):
     quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
     file = raw_data / "toy" / "toy.inter"
     rows = file.read_text().splitlines()
     file.write_text("\n".join([rows[0], *rows[2:]]) + "\n")
-    with pytest.raises(DataError, match="begun on other data"):
+    caplog.set_level(logging.INFO)
+    for n_runs in (2, 2):  # the second one finds what the first one has trained
         quick_start("PTMRec", "toy", {**toy_keys, **QUICK})
-    last = runs_of(toy_keys)["PTMRec"][-1]
-    assert last["status"] == "failed"
+        for model in ("VBPR", "BPR"):
+            assert f"{model} is trained anew" in caplog.text
+            assert len(runs_of(toy_keys)[model]) == n_runs
+    splits = [info["protocol"]["split"] for info in runs_of(toy_keys)["BPR"]]
+    assert splits[0] != splits[1] == runs_of(toy_keys)["PTMRec"][-1]["protocol"]["split"]
 
 
 def test_a_teacher_that_is_asked_for_too_is_run_once(toy_keys, ptmrec):

@@ -82,9 +82,7 @@ def test_the_whole_score_learns_by_the_same_loss(setting):
     kt.calibrate([batch], {})
     losses = kt.loss(batch, {})
     scores = base.pair_scores(batch.users, batch.items).detach()
-    torch.testing.assert_close(
-        losses["score"].detach(), independent(users[batch.users] @ items[batch.items].T, scores)
-    )
+    torch.testing.assert_close(losses["score"].detach(), independent(users[batch.users] @ items[batch.items].T, scores))
     losses["score"].backward()
     assert set(losses) == {"score"} and base.users.grad[batch.users].abs().sum() > 0
     assert base.items.grad[batch.items].abs().sum() > 0
