@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from mmrec_host.config import Config, load_config
+from mmrec_host.models.contract import Model, scorer
 from mmrec_host.random_states import forked_random_states, random_states
 from mmrec_host.runs.engine import Result, run
 from mmrec_host.runs.record import OtherData
@@ -22,10 +23,10 @@ PLACES = ("seed", "data_path", "run_path", "cache_path", "progress", "threads", 
 """Keys that say where and how a run is made."""
 
 
-def run_beside(name: str, values: dict[str, Any], config: Config) -> Result:
-    """A run of another recommender with these values, on the data and with the seed of `config`.
+def run_beside(name: str, values: dict[str, Any], config: Config) -> tuple[Model, Result]:
+    """Another recommender, trained with these values on the data and with the seed of `config`, and its run.
 
-    One that has finished is not run again, an interrupted one goes on. What is being prepared goes on in the random
+    A run that has finished is not made again, an interrupted one goes on. What is being prepared goes on in the random
     state that it was in.
 
     Raises:
@@ -37,8 +38,11 @@ def run_beside(name: str, values: dict[str, Any], config: Config) -> Result:
             result = run(own)
         except OtherData as error:
             log.info("%s is trained anew: %s", name, error)
-            return run(own.replaced(resume=False))
-        return result if result.model is not None else run(own.replaced(resume=False))  # it kept no model
+            result = run(own.replaced(resume=False))
+        if result.model is None:  # a finished run that kept none
+            result = run(own.replaced(resume=False))
+    assert result.model is not None
+    return result.model, result
 
 
 def run_config(name: str, values: dict[str, Any], config: Config) -> Config:
@@ -66,8 +70,8 @@ class Stage1(SinglePhase):
     def trained_before(self) -> TrainedBefore:
         """The best state of the base's own run, which is made now if there is none."""
         started = time.perf_counter()
-        result = run_beside(self.config["base"], base_values(self.config), self.config)
+        base, result = run_beside(self.config["base"], base_values(self.config), self.config)
         info = result.record.info
         seconds = info["seconds"] | {"before": info["seconds"]["total"] - (time.perf_counter() - started)}
-        restore(self.model.recommender.base, snapshot(result.model))
+        restore(scorer(self.model), snapshot(base))
         return TrainedBefore(info["best"]["epoch"], result.record.epochs(), seconds, info["notes"])

@@ -51,6 +51,6 @@ def train_teachers(names: Sequence[str], config: Config) -> list[Trained]:
         run_config(name, values, config)
     trained = []
     for name in others:
-        result = run_beside(name, values, config)
-        trained.append(teacher_of(name, result.model, result.valid[config["valid_metric"].lower()]))
+        model, result = run_beside(name, values, config)
+        trained.append(teacher_of(name, model, result.valid[config["valid_metric"].lower()]))
     return trained
