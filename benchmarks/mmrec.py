@@ -11,7 +11,7 @@ from typing import Any
 from datasets import FIELDS, FILES
 from measurements import Measurements
 
-from mmrec_host.bridge.shims import mmrec_shims
+from mmrec_bridge.shims import mmrec_shims
 
 
 def measure(case: dict[str, Any], measured: Measurements) -> None:

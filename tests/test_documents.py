@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 MADE = {"docs/keys.md"}  # while the site is built
-TOPS = "mmrec_host|mmrec_configs|feature_cache|dataset_makers|run_tools|ptmrec_plugin|tests|benchmarks|docs"
+TOPS = "mmrec_(?:host|bridge|configs)|feature_cache|dataset_makers|run_tools|ptmrec_plugin|tests|benchmarks|docs"
 
 
 def without_code(text: str) -> str:

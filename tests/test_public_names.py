@@ -8,7 +8,7 @@ from importlib import import_module, metadata
 
 import pytest
 
-PACKAGES = ["mmrec_host", "ptmrec_plugin", "run_tools", "dataset_makers", "feature_cache"]
+PACKAGES = ["mmrec_host", "mmrec_bridge", "ptmrec_plugin", "run_tools", "dataset_makers", "feature_cache"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

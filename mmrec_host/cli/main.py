@@ -35,7 +35,9 @@ class VersionAction(argparse.Action):
         parser.exit()
 
 
-OUR_PACKAGES = ("mmrec_host", "feature_cache", "dataset_makers", "run_tools", "ptmrec_plugin")  # whose logs are shown
+OUR_PACKAGES = ("mmrec_host", "mmrec_bridge", "feature_cache", "dataset_makers", "run_tools", "ptmrec_plugin")
+"""Whose logs are shown."""
+
 COMMANDS = Registry("command", group="mmrec.commands")
 
 

@@ -8,6 +8,17 @@ import sys
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..registry import Registry
+
+BRIDGE = Registry("bridge to MMRec", group="mmrec.bridge")
+"""What knows MMRec's code, which the host does not. Two functions:
+
+`checkout(home)` makes the models of the MMRec checkout at `home` known. `file(path, alone)` makes the model of a file
+that is written for MMRec known and returns True; of any other file it returns False. A file that is written for MMRec
+and has no model is an error if it is `alone`; among others it may be there to help them.
+"""
+
+NO_BRIDGE = "nothing that is installed runs MMRec's models, as mmrec_bridge does. Install PTMRec again, whole."
 
 
 def add_plugin_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,49 +41,35 @@ def load_plugins(args: argparse.Namespace) -> None:
     for path in args.plugin:
         load_plugin(path)
     if args.mmrec_home is not None:
-        from ..bridge.checkout import load_checkout
-
-        load_checkout(args.mmrec_home)
+        if "checkout" not in BRIDGE:
+            raise ConfigError(f"--mmrec-home {args.mmrec_home}: {NO_BRIDGE}")
+        BRIDGE.get("checkout")(args.mmrec_home)
 
 
 def load_plugin(path: Path) -> None:
     """Make known what the file at `path`, or each Python file of the folder, brings.
 
-    A file that imports from MMRec's `common` or `utils.utils` is a model file of MMRec, and not imported yet; any other
-    is imported, and its decorators add to the registries.
+    A file that is written for MMRec goes to the bridge, and is not imported yet; any other is imported, and its
+    decorators add to the registries.
 
     Raises:
-        ConfigError: no such file, no class that the file is named after, or it fails on import.
+        ConfigError: no such file, it fails on import, or what the bridge refuses.
     """
-    from ..bridge.model import register
-    from ..bridge.model_file import ModelFile
-
     if path.is_dir():
-        files = [ModelFile.read(file) for file in sorted(path.glob("*.py")) if not file.stem.startswith("_")]
+        files = [file for file in sorted(path.glob("*.py")) if not file.stem.startswith("_")]
         if not files:
             raise ConfigError(f"--plugin {path}: the folder holds no Python file. A checkout is given by --mmrec-home.")
-        for file in files:
-            if not file.is_mmrec:
-                _import(file.path)
-            elif file.name:  # else it helps the other files
-                register(file)
-        return
-    if not path.is_file():
+    elif not path.is_file():
         raise ConfigError(
             f"--plugin {path}: there is no such file; a Python file that registers something is expected."
         )
-    if path.suffix != ".py":
+    elif path.suffix != ".py":
         raise ConfigError(f"--plugin {path}: is no Python file (.py).")
-    file = ModelFile.read(path)
-    if not file.is_mmrec:
-        _import(path)
-    elif file.name:
-        register(file)
     else:
-        raise ConfigError(
-            f"--plugin {path}: imports from MMRec, but has no class that is called as the file is ({path.stem}, in "
-            "small or large letters), which is how MMRec finds a model."
-        )
+        files = [path]
+    for file in files:
+        if not ("file" in BRIDGE and BRIDGE.get("file")(file, alone=file == path)):
+            _import(file)
 
 
 def _import(path: Path) -> None:
@@ -87,4 +84,5 @@ def _import(path: Path) -> None:
         del sys.modules[name]
         if getattr(error, "exit_code", None) is not None:
             raise
-        raise ConfigError(f"--plugin {path}: fails on import with {type(error).__name__}: {error}.") from error
+        hint = "" if "file" in BRIDGE else f" If it is written for MMRec: {NO_BRIDGE}"
+        raise ConfigError(f"--plugin {path}: fails on import with {type(error).__name__}: {error}.{hint}") from error

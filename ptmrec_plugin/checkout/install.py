@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmrec_host.bridge.checkout import mmrec_checkout
+from mmrec_bridge.checkout import mmrec_checkout
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
 

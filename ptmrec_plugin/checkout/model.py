@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrec_host.bridge.checkout import load_checkout
+from mmrec_bridge.checkout import load_checkout
 from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.yaml_values import read_mapping

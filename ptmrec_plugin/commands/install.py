@@ -6,7 +6,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from mmrec_host.bridge.clone import KNOWN_TO_WORK, MMREC, clone
+from mmrec_bridge.clone import KNOWN_TO_WORK, MMREC, clone
 from mmrec_host.errors import ConfigError
 
 from ..checkout.install import OUTPUTS, install, uninstall

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmrec_host.bridge.checkout import mmrec_checkout
+from mmrec_bridge.checkout import mmrec_checkout
 from mmrec_host.errors import ConfigError
 
 from .install import add_home_argument
@@ -34,7 +34,7 @@ def _as_script(source: Path, arguments: Sequence[str]) -> Iterator[None]:
 
 def run_main(home: Path, arguments: Sequence[str]) -> None:
     """Run `src/main.py` of the checkout at `home` with `arguments`; `ConfigError` if it is none or has no pandas."""
-    from mmrec_host.bridge.shims import mmrec_shims
+    from mmrec_bridge.shims import mmrec_shims
 
     source = mmrec_checkout(home) / "src"
     if importlib.util.find_spec("pandas") is None:

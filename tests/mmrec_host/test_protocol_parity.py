@@ -14,7 +14,7 @@ import torch
 from mmrec_checkout import HOME, drop_modules, needs_mmrec
 from torch import nn
 
-from mmrec_host.bridge.shims import mmrec_shims
+from mmrec_bridge.shims import mmrec_shims
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import Dataset, load_dataset
 from mmrec_host.evaluation.evaluator import evaluate

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmrec_checkout import HOME, needs_mmrec
 from peft import PeftModel
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
@@ -25,7 +26,6 @@ from ptmrec_plugin.items.item_encoder import ItemEncoder
 from ptmrec_plugin.items.run_encoding import of_run
 from ptmrec_plugin.items.tuned_encoder import tuned_encoder
 
-HOME = os.environ.get("MMREC_HOME")
 ROOT = Path(__file__).parents[2]
 
 
@@ -177,7 +177,7 @@ def test_encode_asks_for_a_dataset_or_a_run_and_refuses_features_from_files(fini
         assert code == 2 and "features=files" in err
 
 
-@pytest.mark.skipif(not HOME, reason="MMREC_HOME names no MMRec checkout")
+@needs_mmrec
 def test_a_checkouts_own_freedom_runs_on_exported_features(finished, ptmrec, tmp_path):
     """With smaller keys: on 50 items or fewer MMRec's largest topk fails."""
     pytest.importorskip("pandas")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmrec_checkout import HOME, needs_mmrec
 from PIL import Image
 
 from dataset_makers.mmrec_layout import inter_file, items_jsonl
 from mmrec_host.runs.record import find_runs
 
-HOME = os.environ.get("MMREC_HOME")
-pytestmark = pytest.mark.skipif(not HOME, reason="MMREC_HOME names no MMRec checkout")
+pytestmark = needs_mmrec
 ROOT = Path(__file__).parents[2]
 N_USERS, N_ITEMS = 30, 60  # MMRec's largest topk is 50
 QUICK = """

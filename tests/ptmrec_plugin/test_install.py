@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrec_host.bridge import clone
+from mmrec_bridge import clone
 from mmrec_host.errors import UserError
 from mmrec_host.yaml_values import read_mapping
 from ptmrec_plugin.checkout.install import install, uninstall

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from interrupted_runs import Interrupted, differences, interrupt_after, outcome
+from mmrec_checkout import HOME, needs_mmrec
 
-from mmrec_host.bridge.checkout import load_checkout
+from mmrec_bridge.checkout import load_checkout
 from mmrec_host.cli.plugins import load_plugin
 from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
@@ -134,13 +134,10 @@ def test_batches_of_users_have_no_pools(keys):
         build(load_config("PTMRec", "toy", overrides=keys).replaced(use_full_sampling=True))
 
 
-needs_mmrec = pytest.mark.skipif("MMREC_HOME" not in os.environ, reason="MMREC_HOME names no checkout of enoche/MMRec")
-
-
 @needs_mmrec
 @pytest.mark.parametrize("base", ["BM3", "MGCN", "mmrec:VBPR", "mmrec:FREEDOM", "mmrec:LATTICE"])
 def test_a_checkouts_models_are_tuned_through(base, keys):
-    load_checkout(Path(os.environ["MMREC_HOME"]))
+    load_checkout(Path(HOME))
     first_of_the_grid_learns = base in ("BM3", "MGCN")
     changes = {} if first_of_the_grid_learns else {"reg_weight": 0.001}
     result = quick_start("PTMRec", "toy", {**keys, "embedding_size": 64, **changes, "base": base, "kt_weight": 0.5})
@@ -150,6 +147,6 @@ def test_a_checkouts_models_are_tuned_through(base, keys):
 
 @needs_mmrec
 def test_a_model_that_keeps_no_raw_features_cannot_be_a_base(keys):
-    load_checkout(Path(os.environ["MMREC_HOME"]))
+    load_checkout(Path(HOME))
     with pytest.raises(ConfigError, match="SLMRec keeps the features .* in no parameter"):
         build(load_config("PTMRec", "toy", overrides={**keys, "base": "SLMRec"}))

@@ -14,10 +14,10 @@ import torch
 from bridged import bridged, scores, steps
 from mmrec_checkout import HOME, drop_modules, mmrec_model, needs_mmrec
 
-from mmrec_host.bridge.checkout import load_checkout
-from mmrec_host.bridge.mmrec_names.common import encoders, init, loss
-from mmrec_host.bridge.mmrec_names.utils import utils
-from mmrec_host.bridge.shims import mmrec_shims
+from mmrec_bridge.checkout import load_checkout
+from mmrec_bridge.mmrec_names.common import encoders, init, loss
+from mmrec_bridge.mmrec_names.utils import utils
+from mmrec_bridge.shims import mmrec_shims
 from mmrec_host.cli.commands.list import ListCommand
 from mmrec_host.models.base import MODELS
 from mmrec_host.testing.toy_data import N_ITEMS, N_USERS, toy_config, toy_features, toy_loader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ....models.losses import squared_loss
+from mmrec_host.models.losses import squared_loss
 
 
 class BPRLoss(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..errors import ConfigError
+from mmrec_host.errors import ConfigError
 
 log = logging.getLogger(__name__)
 

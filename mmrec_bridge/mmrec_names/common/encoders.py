@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ....graphs.bipartite import symmetric_weights, training_edges
+from mmrec_host.graphs.bipartite import symmetric_weights, training_edges
+
 from .abstract_recommender import GeneralRecommender
 
 

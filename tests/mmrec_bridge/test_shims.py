@@ -9,8 +9,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from mmrec_host.bridge import shims
-from mmrec_host.bridge.shims import mmrec_shims
+from mmrec_bridge import shims
+from mmrec_bridge.shims import mmrec_shims
 
 
 def traces() -> tuple:

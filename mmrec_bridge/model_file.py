@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from ..config_layers import yaml_file
-from ..errors import ConfigError
-from ..yaml_values import read_mapping
+from mmrec_host.config_layers import yaml_file
+from mmrec_host.errors import ConfigError
+from mmrec_host.yaml_values import read_mapping
+
 from .shims import STUBS
 from .world import ROOTS, World, mmrec_world
 

@@ -12,8 +12,8 @@ import scipy.sparse as sp
 import torch
 from bridged import bridged, scores, steps
 
-from mmrec_host.bridge.model_file import ModelFile
-from mmrec_host.bridge.world import ROOTS
+from mmrec_bridge.model_file import ModelFile
+from mmrec_bridge.world import ROOTS
 from mmrec_host.cli.main import main
 from mmrec_host.cli.plugins import load_plugin
 from mmrec_host.config import load_config

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from ..data.features import Features
-from ..errors import ConfigError, DataError
-from ..models.base import MODELS
-from ..models.contract import Model
-from ..random_states import forked_random_states, random_states
-from ..training.phases import Phase, SinglePhase
+from mmrec_host.data.features import Features
+from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.models.base import MODELS
+from mmrec_host.models.contract import Model
+from mmrec_host.random_states import forked_random_states, random_states
+from mmrec_host.training.phases import Phase, SinglePhase
+
 from .data_folder import data_folder
 from .loader import MMRecLoader
 from .mmrec_names.common.abstract_recommender import GeneralRecommender

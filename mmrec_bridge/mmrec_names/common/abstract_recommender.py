@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....errors import ConfigError
+from mmrec_host.errors import ConfigError
 
 
 class AbstractRecommender(nn.Module):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrec_host.bridge.model import MMRecModel
+from mmrec_bridge.model import MMRecModel
 from mmrec_host.data.features import Features
 from mmrec_host.models.base import MODELS
 from mmrec_host.testing.toy_data import N_USERS, toy_config, toy_loader

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmrec_host.bridge.shims import mmrec_shims
+from mmrec_bridge.shims import mmrec_shims
 from mmrec_host.config import Config
 from mmrec_host.data.loader import TrainLoader
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.loader import TrainLoader, epoch_generator
-from ..data.ragged import Ragged
-from ..errors import ConfigError
+from mmrec_host.data.loader import TrainLoader, epoch_generator
+from mmrec_host.data.ragged import Ragged
+from mmrec_host.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ..errors import ConfigError
+from mmrec_host.errors import ConfigError
+
 from .checkout import mmrec_checkout
 
 MMREC = "https://github.com/enoche/MMRec"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....random_states import init_seed
+from mmrec_host.random_states import init_seed
 
 __all__ = [
     "build_knn_neighbourhood",
