@@ -1,8 +1,9 @@
-"""What a run ran on: versions, processor, threads, memory. No host names and no paths."""
+"""What a run ran on: versions, processor, cores, threads, memory. No host names and no paths."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import subprocess
 import sys
@@ -18,7 +19,7 @@ CPU_FEATURES = {"AVX2": {"avx2"}, "AVX-512": {"avx512f"}, "bfloat16": {"avx512_b
 
 
 def environment() -> dict[str, Any]:
-    """Versions, platform, processor, threads, and the commit if this package runs from a git checkout of its own."""
+    """Versions, platform, processor, cores, threads, and the commit if this package runs from a git checkout of its own."""
     import torch  # which takes seconds, and who only reads a record needs none of it
 
     described = {
@@ -27,6 +28,7 @@ def environment() -> dict[str, Any]:
         **{package: _version(package) for package in ("torch", "numpy", "scipy")},
         "platform": f"{platform.system()}-{platform.release()}-{platform.machine()}",
         "cpu": cpu_model(),
+        "cores": n_cores(),
         "threads": torch.get_num_threads(),
         "commit": _commit(Path(__file__)),
     }
@@ -79,6 +81,12 @@ def _version(package: str) -> str | None:
 def cpu_model() -> str:
     """The processor's name."""
     return next(_cpu_lines("model name"), platform.processor())
+
+
+def n_cores() -> int:
+    """The cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def cpu_features() -> list[str] | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..environment import CPU_FEATURES, cpu_features, cpu_model
+from ..environment import CPU_FEATURES, cpu_features, cpu_model, n_cores
 from ..installation import extras, packages
 from ..version import DISTRIBUTION, __version__
 from .hub import hub_answer
@@ -76,11 +76,7 @@ def check_extras() -> Section:
 def check_devices() -> Section:
     """Processor, memory and CUDA devices."""
     section = Section("Devices")
-    try:
-        usable = len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        usable = os.cpu_count() or 1
-    section.rows.append(("processor", f"{cpu_model()}, {usable} of {os.cpu_count()} cores for this process"))
+    section.rows.append(("processor", f"{cpu_model()}, {n_cores()} of {os.cpu_count()} cores for this process"))
     known = cpu_features()
     said = "not known here" if known is None else ", ".join(known) or f"none of {', '.join(CPU_FEATURES)}"
     section.rows.append(("instructions", said))

@@ -51,6 +51,12 @@ def paired_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
     return PairedTest(min(1.0, 2 * t_test), min(1.0, 2 * float(wilcoxon)))
 
 
+def two_sided_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
+    """Do the values differ, whichever is larger? Arguments and tests as in `paired_test`."""
+    up, down = paired_test(first, second), paired_test(second, first)
+    return PairedTest(min(up.t_test, down.t_test), min(up.wilcoxon, down.wilcoxon))
+
+
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """p-values adjusted for their number by Holm's step-down method (Scand. J. Statist. 6, 1979), in their order."""
     p_values = np.asarray(p_values, np.float64)

@@ -318,10 +318,13 @@ def same_run(root: Path, config: Config) -> RunRecord | None:
 
     Its label may be another: which words a label has depends on what the YAML files say.
     """
+    return run_of(find_runs(root, config["dataset"]), config)
+
+
+def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
+    """That one of `runs`, oldest first."""
     wanted = (config.settings_sha(), int(config["seed"]))
-    same = [
-        run for run in find_runs(root, config["dataset"]) if (run.info.get("settings_sha"), run.info["seed"]) == wanted
-    ]
+    same = [run for run in runs if (run.info.get("settings_sha"), run.info["seed"]) == wanted]
     done = [run for run in same if run.info["status"] in DONE]
     return (done or same)[-1] if same else None
 

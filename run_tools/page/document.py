@@ -1,17 +1,13 @@
-"""The whole page as one HTML file that needs nothing else."""
+"""The whole page of `ptmrec show`."""
 
 from __future__ import annotations
-
-import base64
-import hashlib
-from importlib.resources import files
-from string import Template
 
 from mmrec_host.errors import DataError
 
 from .cards import Cards
+from .frame import fill_frame
 from .groups_section import write_groups
-from .markup import Markup, tag
+from .markup import Markup
 from .neighbours_section import write_neighbours
 from .page_content import PageContent
 from .summary_section import write_summary
@@ -43,29 +39,13 @@ def write_page(shown: PageContent) -> str:
     if raw is not None and cards.pictured:
         budget = LARGEST - len(body.encode()) - FRAME - SYMBOL * len(cards.pictured)
         thumbnails = make_thumbnails(raw, cards.pictured, budget)
-    page = _fill(_title(shown), body, Cards.symbols(thumbnails or {}))
+    page = fill_frame(_title(shown), LINKS, body, "ptmrec show", Cards.symbols(thumbnails or {}))
     if thumbnails is None or len(page.encode()) > LARGEST:
         raise DataError(
             f"The page would be larger than {LARGEST // 10**6} MB: it shows {len(shown.users)} users, "
             f"{len(shown.items)} items and {len(cards.pictured)} pictures. Show less with --users and --items."
         )
     return page
-
-
-def _fill(title: str, body: Markup, pictures: Markup) -> str:
-    folder = files(__package__)
-    style = (folder / "page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
-        policy=tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        title=tag("title", title),
-        style=style,
-        heading=tag("h1", title),
-        links=tag("ul", [tag("li", tag("a", words, href=f"#{name}")) for name, words in LINKS.items()]),
-        body=body,
-        pictures=pictures,
-    )
 
 
 def _title(shown: PageContent) -> str:

@@ -6,7 +6,7 @@ import html
 import re
 from typing import Any
 
-VOID = {"br", "link", "meta"}
+VOID = {"br", "img", "link", "meta"}
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # not allowed in HTML
 
 
