@@ -71,6 +71,7 @@ class Stage2(Phase):
         )
         self.recommender, self.loader, self.config, self.options = recommender, loader, config, options
         self.teachers, self.base_teaches = list(teachers), base_teaches
+        self.metric: str = config["valid_metric"].lower()  # of all models alike, whatever `selection` adds to it
         self.tuner: Tuner | None = None
         self.transfer: KnowledgeTransfer | None = None
         self.frozen_score: float | None = None
@@ -103,7 +104,7 @@ class Stage2(Phase):
         """The transfer from the teachers to the base as stage 1 left it."""
         self._warn_of_chance(best)
         self.recommender.base.eval()
-        transfer = KnowledgeTransfer(self._teacher(best.score), self._student(), self.options.kt_temperature)
+        transfer = KnowledgeTransfer(self._teacher(best.valid.means[self.metric]), self._student(), self.options.kt_temperature)
         batches = itertools.islice(self.pools.epoch(0, self.name), CALIBRATION_BATCHES)
         transfer.calibrate(batches, self.recommender.tables)
         return transfer
@@ -150,7 +151,7 @@ class Stage2(Phase):
 
     def _warn_of_chance(self, best: Best) -> None:
         """A teacher that ranks no better than chance pins the student to noise."""
-        k = int(self.config["valid_metric"].rpartition("@")[2])
+        k = int(self.metric.rpartition("@")[2])
         chance = best.valid.chance_recall(k)
         recall = best.valid.means.get(f"recall@{k}")
         if recall is not None and recall <= 1.2 * chance:

@@ -13,6 +13,7 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
 from ptmrec_plugin.stage1 import run_config
+from ptmrec_plugin.stage2 import phase
 from ptmrec_plugin.stage2.teacher_runs import teacher_names, teacher_values
 
 QUICK = {"stage2_epochs": 2, "pool_size": 16, "learning_rate": 0.01, "mode": "frozen_kt", "kt_teacher": ["base", "BPR"]}
@@ -101,3 +102,16 @@ def test_a_teacher_that_is_asked_for_too_is_run_once(toy_keys, ptmrec):
         code, printed, _ = ptmrec("-q", "-m", "PTMRec", "BPR", "-d", "toy", *words, *own)
         assert code == 0 and printed.count("BPR") >= 1
         assert len(runs_of(toy_keys)["BPR"]) == n_runs
+
+
+def test_teachers_are_compared_by_what_they_teach_whatever_selects(toy_keys, monkeypatch):
+    """New items are in no pool: the ranking of the others says how good a teacher is, for the base as for others."""
+    compared = []
+    monkeypatch.setattr(phase, "good_enough", lambda trained: compared.extend(trained) or trained)
+    new_items = {"new_items": 0.2, "selection": "new", "topk": [2], "valid_metric": "Recall@2"}
+    result = quick_start("PTMRec", "toy", {**toy_keys, **QUICK, **new_items})
+    stage1 = [line["valid"] for line in result.record.epochs() if line["phase"] == "stage1"]
+    best = max(stage1, key=lambda valid: valid["new/recall@2"])
+    (bpr,) = runs_of(toy_keys)["BPR"]
+    assert [each.name for each in compared] == ["VBPR", "BPR"]
+    assert [each.score for each in compared] == [best["recall@2"], bpr["best"]["valid"]["recall@2"]]
