@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -47,6 +48,7 @@ def _section(file: KeyFile) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text as a table's cell shows it, characters of Markdown included."""
+    """Text as a table's cell shows it, characters of Markdown included; what stands between backticks is code."""
     special = {"|": "&#124;", "*": "&#42;", "_": "&#95;", "`": "&#96;", "[": "&#91;", "]": "&#93;", "\\": "&#92;"}
-    return "".join(special.get(character, character) for character in html.escape(text, quote=False))
+    shown = "".join(special.get(character, character) for character in html.escape(text, quote=False))
+    return re.sub("&#96;(.+?)&#96;", r"<code>\1</code>", shown)

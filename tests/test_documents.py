@@ -41,3 +41,12 @@ def test_links_lead_to_what_is_there(document):
 def test_files_of_the_repository_that_are_named_are_there(document):
     for name in re.findall(rf"`((?:{TOPS})/[\w./]*)`", document.read_text().replace("NAME.yaml", "baby.yaml")):
         assert (ROOT / name).exists(), name
+
+
+def test_the_api_page_s_attributes_are_described_one_a_line():
+    """`valid, test: …` is read as an attribute `valid,` of the type `test`."""
+    for module in re.findall(r"^::: (\S+)", (ROOT / "docs/api.md").read_text(), re.M):
+        path = ROOT / module.replace(".", "/")
+        source = (path.with_suffix(".py") if not path.is_dir() else path / "__init__.py").read_text()
+        for attributes in re.findall(r"^ +Attributes:\n(.*?)(?:\n\n|\"\"\")", source, re.S | re.M):
+            assert not re.search(r"^ +\w+, [\w, ]+:", attributes, re.M), f"{module}:\n{attributes}"

@@ -23,7 +23,8 @@ class Features:
     """Frozen item features.
 
     Attributes:
-        v, t: float32 [n_items, d] of image and text, or None where a modality is absent.
+        v: float32 [n_items, d] of the images, or None without them.
+        t: float32 [n_items, d] of the texts, or None without them.
         fingerprint: names the source and the content, so that what is derived from features can be told apart.
     """
 

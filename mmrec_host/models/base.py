@@ -25,7 +25,8 @@ class Recommender(Model):
         dataloader: the training loader, with `n_users`, `n_items`, `features` and `inter_matrix`.
 
     Attributes:
-        v_feat, t_feat: frozen item features [n_items, d] of image and text, or None.
+        v_feat: frozen image features [n_items, d], or None.
+        t_feat: frozen text features [n_items, d], or None.
     """
 
     def __init__(self, config: Any, dataloader: Any) -> None:

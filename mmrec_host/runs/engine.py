@@ -33,7 +33,8 @@ class Result:
     """A finished run.
 
     Attributes:
-        valid, test: metric@k -> value, at the best epoch by the validation split.
+        valid: metric@k -> value of the validation split, at the best epoch by it.
+        test: metric@k -> value of the test split, at that epoch.
         model: in its best state, ready to score; None for a run that had finished before and kept no model.
         record: the run's folder.
     """
