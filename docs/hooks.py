@@ -23,7 +23,8 @@ others where the run names them, as model, dataset, encoder or PEFT variant.
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add `keys.md`."""
-    paths = sorted(FOLDER.rglob("*.yaml"), key=lambda path: (ORDER.index(_group(path)), path.name.lower()))
+    files_of_keys = (path for path in FOLDER.rglob("*.yaml") if _group(path) in ORDER)  # a study has none
+    paths = sorted(files_of_keys, key=lambda path: (ORDER.index(_group(path)), path.name.lower()))
     pages = [_section(read_key_file(path, path.relative_to(FOLDER).as_posix())) for path in paths]
     files.append(File.generated(config, "keys.md", content="\n\n".join([INTRODUCTION, *pages])))
     return files

@@ -19,7 +19,7 @@ CPU_FEATURES = {"AVX2": {"avx2"}, "AVX-512": {"avx512f"}, "bfloat16": {"avx512_b
 
 
 def environment() -> dict[str, Any]:
-    """Versions, platform, processor, cores, threads, and the commit of a git checkout of its own."""
+    """Versions, platform, processor, cores, threads; the commit if this package runs from a git checkout of its own."""
     import torch  # which takes seconds, and who only reads a record needs none of it
 
     described = {

@@ -104,7 +104,8 @@ class Stage2(Phase):
         """The transfer from the teachers to the base as stage 1 left it."""
         self._warn_of_chance(best)
         self.recommender.base.eval()
-        transfer = KnowledgeTransfer(self._teacher(best.valid.means[self.metric]), self._student(), self.options.kt_temperature)
+        teacher = self._teacher(best.valid.means[self.metric])
+        transfer = KnowledgeTransfer(teacher, self._student(), self.options.kt_temperature)
         batches = itertools.islice(self.pools.epoch(0, self.name), CALIBRATION_BATCHES)
         transfer.calibrate(batches, self.recommender.tables)
         return transfer

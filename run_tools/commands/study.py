@@ -111,12 +111,17 @@ def _run(cells: Sequence[Cell], left: Sequence[Cell], folder: Path, args: argpar
 def _report(
     study: Study, cells: Sequence[Cell], folder: Path, words: Mapping[str, Any], args: argparse.Namespace
 ) -> None:
+    from mmrec_host.reporting.render import render
+
+    from ..study.gain_tables import gains_table
     from ..study.report import make_report
     from ..study.standing import begun
     from ..study.written import write_report
 
     keys = {key: value for key, value in {**study.keys, **words}.items() if key not in MACHINE_KEYS}
     report = make_report(study, cells, begun(cells), folder, _command(args), keys, not args.quiet)
+    if report.n_tests:
+        print(render(gains_table(report)))
     for path in write_report(report, folder):
         print(f"written: {path}")
     if report.n_missing:
@@ -132,7 +137,8 @@ def _command(args: argparse.Namespace) -> str:
 
 def _plan(cells: Sequence[Cell], done: Mapping[Place, Any]) -> str:
     """A line for each data set and row, with the seeds that have finished and those that are left."""
-    lines, rows = [], {}
+    lines: list[str] = []
+    rows: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         rows.setdefault((cell.entry.name, cell.row.name), []).append(cell)
     for (entry, row), own in rows.items():

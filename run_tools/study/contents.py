@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .blocks import Block, Bullets, Heading, Paragraph, Picture
 from .comparisons import ALPHA
-from .gain_tables import average_table, comparisons_table, gains_table, popularity_table, shares_table
+from .gain_tables import comparisons_table, gains_table, popularity_table, shares_table
 from .machine import settings_blocks, versions_blocks
 from .report import DatasetReport, StudyReport
 from .result_tables import cost_table, results_table
@@ -25,8 +25,6 @@ def contents_of(report: StudyReport, pictures: Sequence[Picture]) -> list[Block]
     blocks += [Paragraph(_state(report)), *_missing(report)]
     if report.n_tests:
         blocks += [Heading("Gains"), Paragraph(_reading(report)), gains_table(report)]
-        if average := average_table(report):
-            blocks.append(average)
         blocks += pictures
     for dataset in report.datasets:
         blocks += _dataset(report, dataset)
@@ -44,8 +42,8 @@ def _state(report: StudyReport) -> str:
         else f"INCOMPLETE: {done} of {report.n_cells} runs have finished; means are over the seeds that there are"
     )
     return (
-        f"{first}. {seeds}; {len(report.rows)} rows; data sets: {', '.join(d.name for d in report.datasets)}. Test values "
-        "at the epoch that the validation split chose; ± is the standard deviation over seeds."
+        f"{first}. {seeds}; {len(report.rows)} rows; data sets: {'; '.join(d.name for d in report.datasets)}. Test "
+        "values at the epoch that the validation split chose; ± is the standard deviation over seeds."
     )
 
 

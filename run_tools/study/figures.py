@@ -11,7 +11,7 @@ from mmrec_host.reporting.cells import Column
 from mmrec_host.reporting.values import title
 
 from .blocks import Picture
-from .comparisons import Comparison
+from .comparisons import ALPHA, Comparison
 from .gain_tables import pair_words, place_words
 from .report import DatasetReport, StudyReport
 
@@ -61,9 +61,9 @@ def _gains(report: StudyReport, folder: Path) -> Picture | None:
             )
         plot.set_yticks(range(len(gains)), [textwrap.fill(pair_words(each), NAME) for each in gains])
         plot.set_ylim(len(gains) - 0.4, -0.6)
-        plot.set_title(name, loc="left", fontsize=9, fontweight="bold")
+        plot.set_title(textwrap.fill(name, NAME), loc="left", fontsize=9, fontweight="bold")
         plot.spines[["top", "right"]].set_visible(False)
-    plots[-1].set_xlabel(f"gain in {_metric(report)}, %, with 95 % interval")
+    figure.supxlabel(f"gain in {_metric(report)}, %, with 95 % intervals; filled: p < {ALPHA}", fontsize=9)
     return _saved(figure, folder, "gains.svg", f"gains in {_metric(report)} with 95 % intervals, for each data set")
 
 

@@ -11,45 +11,34 @@ from mmrec_host.reporting.values import NONE, title
 
 from .comparisons import Comparison
 from .report import DatasetReport, StudyReport
-from .results import ranking_words
+from .results import rankings_of
 
 HEAD = ["difference", "%", "95 % interval", "seeds up", "p"]
 
 
 def gains_table(report: StudyReport) -> Table:
-    """All comparisons by the study's first metric."""
-    rows = []
-    for dataset in report.datasets:
-        for each in dataset.comparisons:
-            if each.metric == report.metrics[0]:
-                rows.append([place_words(dataset, each), pair_words(each), *_numbers(each)])
-    return _table(f"Gains in {_title(report.metrics[0])}.", ["data set", "rows", *HEAD], rows)
+    """Relative gains by the study's first metric: a line for each pair of rows, a column for each data set.
 
-
-def average_table(report: StudyReport) -> Table | None:
-    """Relative gains by the first metric, on average over data sets; None with fewer than two.
-
-    Data sets are those of the ordinary protocol: where items are new or cold, another thing is measured.
+    The mean is over data sets of the ordinary protocol: where items are new or cold, another thing is measured.
     """
-    gains: dict[str, list[float]] = {}
+    places: dict[str, None] = {}
+    gains: dict[str, dict[str, Comparison]] = {}
+    ordinary: set[str] = set()
     for dataset in report.datasets:
-        if not {"new_items", "cold_items"} & dataset.protocol.keys():
-            for each in dataset.comparisons:
-                if each.metric == report.metrics[0] and not each.ranking and each.relative is not None:
-                    gains.setdefault(pair_words(each), []).append(each.relative)
-    rows = [
-        [
-            pair,
-            _percent(float(np.mean(values))),
-            f"{_percent(min(values))} to {_percent(max(values))}",
-            str(len(values)),
-        ]
-        for pair, values in gains.items()
-    ]
-    if max((len(values) for values in gains.values()), default=0) < 2:
-        return None
-    caption = f"Relative gains in {_title(report.metrics[0])} on average over data sets, without new items."
-    return _table(caption, ["rows", "mean %", "from, to %", "data sets"], rows)
+        for each in sorted(dataset.comparisons, key=lambda c: rankings_of(dataset.rows).index(c.ranking)):
+            if each.metric == report.metrics[0]:
+                place = place_words(dataset, each)
+                places[place] = None
+                gains.setdefault(pair_words(each), {})[place] = each
+                if not each.ranking and not {"new_items", "cold_items"} & dataset.protocol.keys():
+                    ordinary.add(place)
+    rows = []
+    for pair, found in gains.items():
+        known = [each.relative for place, each in found.items() if place in ordinary and each.relative is not None]
+        mean = _percent(float(np.mean(known))) if known else NONE
+        rows.append([pair, *(_gain(found.get(place)) for place in places), *([mean] if len(ordinary) > 1 else [])])
+    head = ["rows", *places, *([f"mean of {len(ordinary)}"] if len(ordinary) > 1 else [])]
+    return _table(f"Gains in {_title(report.metrics[0])}, %.", head, rows)
 
 
 def comparisons_table(dataset: DatasetReport, ranking: str) -> Table:
@@ -82,8 +71,8 @@ def popularity_table(report: StudyReport, dataset: DatasetReport) -> Table:
             pair = f"{gain.row} − {gain.against}"
             rows.append([pair, taken, *shares, *difference, f"{group.n_pairs:,.0f}"])
     return _table(
-        "By how often the item was taken in training, about a third of the test interactions each: the share whose item "
-        f"is among the first {report.popularity_k}. Each interval is for itself; none of it is tested.",
+        "By how often the item was taken in training, about a third of the test interactions each: the share whose "
+        f"item is among the first {report.popularity_k}. Each interval is for itself; none of it is tested.",
         ["rows", "items", "the other", "the row", "difference", "95 % interval", "interactions"],
         rows,
     )
@@ -96,7 +85,13 @@ def pair_words(comparison: Comparison) -> str:
 
 def place_words(dataset: DatasetReport, comparison: Comparison) -> str:
     """Which data set, and which ranking if it is not the ordinary one."""
-    return dataset.name + (f": {ranking_words(comparison.ranking)}" if comparison.ranking else "")
+    return dataset.name + (f": {comparison.ranking}" if comparison.ranking else "")
+
+
+def _gain(each: Comparison | None) -> str:
+    if each is None or each.relative is None:
+        return NONE
+    return _percent(each.relative) + (DAGGER if each.significant else "")
 
 
 def _numbers(each: Comparison) -> list[str]:
@@ -121,11 +116,16 @@ def _interval(mean: float, margin: float | None) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "−")
+    return _written(f"{value:+.4f}")
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
+    return _written(f"{100 * value:+.1f}")
+
+
+def _written(number: str) -> str:
+    """With a true minus, and without one where all digits are 0."""
+    return number.replace("-", "−" if number.strip("-0.") else "+")
 
 
 def _title(metric: str) -> str:

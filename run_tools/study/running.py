@@ -27,6 +27,7 @@ class Display:
     """A bar over the cells with what is running, and a line in the log for each that ends."""
 
     def __init__(self, n_cells: int, n_done: int, shown: bool) -> None:
+        self.n_cells, self.n_ended = n_cells, n_done
         self.bar = progress_bar("study", "cell", n_cells, shown=shown, initial=n_done)
         self.running: dict[Cell, float] = {}
 
@@ -38,12 +39,12 @@ class Display:
     def end(self, cell: Cell, error: str | None) -> None:
         """A cell has ended."""
         seconds = time.perf_counter() - self.running.pop(cell)
+        self.n_ended += 1
         self.bar.update()
         self._show()
-        if error is None:
-            log.info("%s: finished in %.0f s", cell, seconds)
-        else:
-            log.error("%s: failed: %s", cell, error)
+        said = f"finished in {seconds:.0f} s" if error is None else f"failed: {error}"
+        level = logging.INFO if error is None else logging.ERROR
+        log.log(level, "%d/%d  %s: %s", self.n_ended, self.n_cells, cell, said)
 
     def _show(self) -> None:
         self.bar.set_postfix_str("; ".join(map(str, self.running)))

@@ -12,14 +12,16 @@ from ...registry import Registry
 from ..plugins import add_plugin_arguments, load_plugins
 
 WORDS = 100  # characters
-PLURALS = {"models": "model", "peft": "peft", "encoders": "encoder", "datasets": "dataset"}
+PLURALS = {"models": "model", "peft": "peft", "encoders": "encoder", "datasets": "dataset", "studies": "study"}
 GROUPS = {"model": "mmrec.models", "peft": "ptmrec.peft", "encoder": "ptmrec.encoders"}  # of entry points
 
 
 class ListCommand:
     """Print what is known."""
 
-    help = "print the known models, PEFT variants, encoders or datasets, or what the keys of the YAML files mean"
+    help = (
+        "print the known models, PEFT variants, encoders, datasets or studies, or what the keys of the YAML files mean"
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
