@@ -24,7 +24,7 @@ class TuningOptions:
         most_items: items that one batch can have.
         kt_weight: λ; 0 where the mode has no transfer.
         kt_temperature: in units of the scores' mean row standard deviation.
-        kt_student: score or modality.
+        kt_student: score, modality or both.
         kt_users: rows a batch, at most.
         rebuild_graph: item graphs follow the tuned features at each evaluation.
         reuse_activations, encode_chunk, gradient_checkpointing, half, workers: how live features are computed.

@@ -24,7 +24,7 @@ from .base_on_features import FEATURES, BaseOnFeatures, section
 from .options import TuningOptions
 from .pools import PoolBatch, make_batches
 from .teachers import Ensemble, Teacher, Trained, VectorTeacher, good_enough
-from .transfer import KnowledgeTransfer, ModalityStudent, RidgeScores, ScoreStudent, Student
+from .transfer import BothStudents, KnowledgeTransfer, ModalityStudent, RidgeScores, ScoreStudent, Student
 from .tuner import Tuner
 
 log = logging.getLogger(__name__)
@@ -129,9 +129,16 @@ class Stage2(Phase):
 
     def _student(self) -> Student:
         """What learns from the teachers, by the key `kt_student`."""
-        base, tables = self.recommender.base, self.recommender.tables
+        base = self.recommender.base
         if self.options.kt_student == "score":
             return ScoreStudent(base, self.options.base)
+        if self.options.kt_student == "both":
+            return BothStudents(ScoreStudent(base, self.options.base), self._modality_student())
+        return self._modality_student()
+
+    def _modality_student(self) -> ModalityStudent:
+        """The base's scores of each modality alone, or what stands in for them."""
+        base, tables = self.recommender.base, self.recommender.tables
         if all(scores_modality(base, modality, table) for modality, table in tables.items()):
             return ModalityStudent(base)
         log.info("%s has no scores of one modality alone: a ridge regression stands in", self.options.base)
@@ -147,6 +154,7 @@ class Stage2(Phase):
     def _ridge(self) -> RidgeScores | None:
         """What stands in for a base without scores of one modality, and is trained along."""
         student = self.transfer.student if self.transfer is not None else None
+        student = student.parts if isinstance(student, BothStudents) else student
         scores = student.scores_of if isinstance(student, ModalityStudent) else None
         return scores if isinstance(scores, RidgeScores) else None
 

@@ -5,7 +5,8 @@ For the pool's users u and items i, with teacher scores T and student scores s,
     KT = tau_s * mean_u KL( softmax_i(T(u, i) / tau_t) || softmax_i(s(u, i) / tau_s) ).
 
 The student is the whole score that the base ranks with (`kt_student: score`), or each modality's score alone
-(`modality`), which is a KT for each. Each tau is `a` times the mean row standard deviation of the scores that it
+(`modality`), which is a KT for each, or all of these (`both`): the features' part alone ranks items that nobody has
+taken yet. Each tau is `a` times the mean row standard deviation of the scores that it
 divides, fixed at the start. The factor tau_s keeps a student with a low spread from inflating the loss weight, since
 the gradient of the KL goes as 1 / tau_s. The paper (arXiv 2502.15542) states an in-batch KL divergence; teachers, rows,
 temperatures and scaling are this project's reading.
@@ -73,6 +74,17 @@ class ModalityStudent:
     def scores(self, batch: PoolBatch, tables: dict[str, Tensor]) -> dict[str, Tensor]:
         """An entry for each modality."""
         return {m: self.scores_of.modality_scores(batch.users, x[batch.items], m) for m, x in tables.items()}
+
+
+class BothStudents:
+    """The whole score, and each modality's alone."""
+
+    def __init__(self, whole: ScoreStudent, parts: ModalityStudent) -> None:
+        self.whole, self.parts = whole, parts
+
+    def scores(self, batch: PoolBatch, tables: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The entries of both."""
+        return self.whole.scores(batch, tables) | self.parts.scores(batch, tables)
 
 
 class RidgeScores(nn.Module):

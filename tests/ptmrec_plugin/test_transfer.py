@@ -11,7 +11,7 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.models.contract import Model
 from ptmrec_plugin.stage2.pools import PoolBatch
 from ptmrec_plugin.stage2.teachers import Ensemble, ModelTeacher, Trained, VectorTeacher, good_enough, teacher_of
-from ptmrec_plugin.stage2.transfer import KnowledgeTransfer, ModalityStudent, RidgeScores, ScoreStudent
+from ptmrec_plugin.stage2.transfer import BothStudents, KnowledgeTransfer, ModalityStudent, RidgeScores, ScoreStudent
 
 
 class Taste:
@@ -86,6 +86,18 @@ def test_the_whole_score_learns_by_the_same_loss(setting):
     losses["score"].backward()
     assert set(losses) == {"score"} and base.users.grad[batch.users].abs().sum() > 0
     assert base.items.grad[batch.items].abs().sum() > 0
+
+
+def test_the_whole_score_and_each_modality_s_can_learn_together(setting):
+    users, items, batch = setting
+    base, z = Scorer(torch.randn(6, 3), torch.randn(10, 3)), {"t": torch.randn(10, 4)}
+    whole, parts = ScoreStudent(base, "VBPR"), student(users)
+    losses = {}
+    for name, each in (("whole", whole), ("parts", parts), ("both", BothStudents(whole, parts))):
+        kt = KnowledgeTransfer(VectorTeacher(users, items), each, 0.5)
+        kt.calibrate([batch], z)
+        losses[name] = {key: value.item() for key, value in kt.loss(batch, z).items()}
+    assert losses["both"] == losses["whole"] | losses["parts"] and set(losses["both"]) == {"score", "t"}
 
 
 def test_a_base_without_gradients_in_its_scores_is_refused(setting):
