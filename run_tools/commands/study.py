@@ -15,6 +15,8 @@ from mmrec_host.config import MACHINE_KEYS, parse_overrides
 from mmrec_host.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mmrec_host.runs.record import RunRecord
+
     from ..study.cells import Cell, Place
     from ..study.study_file import Study
 
@@ -90,9 +92,11 @@ class StudyCommand:
         folder = args.output or Path(cells[0].config["run_path"]).parent / "studies" / study.name
         folder.mkdir(parents=True, exist_ok=True)
         failed = {} if args.report_only else _run(cells, left, folder, args)
-        _report(study, cells, folder, words.get(None, {}), args)
-        for cell, error in failed.items():
-            print(f"failed: {cell}: {error}", file=sys.stderr)
+        try:
+            _report(study, cells, begun(cells, protocols), folder, words.get(None, {}), args)
+        finally:
+            for cell, error in failed.items():
+                print(f"failed: {cell}: {error}", file=sys.stderr)
         return 1 if failed else 0
 
 
@@ -109,17 +113,21 @@ def _run(cells: Sequence[Cell], left: Sequence[Cell], folder: Path, args: argpar
 
 
 def _report(
-    study: Study, cells: Sequence[Cell], folder: Path, words: Mapping[str, Any], args: argparse.Namespace
+    study: Study,
+    cells: Sequence[Cell],
+    records: Mapping[Place, RunRecord],
+    folder: Path,
+    words: Mapping[str, Any],
+    args: argparse.Namespace,
 ) -> None:
     from mmrec_host.reporting.render import render
 
     from ..study.gain_tables import gains_table
     from ..study.report import make_report
-    from ..study.standing import begun
     from ..study.written import write_report
 
     keys = {key: value for key, value in {**study.keys, **words}.items() if key not in MACHINE_KEYS}
-    report = make_report(study, cells, begun(cells), folder, _command(args), keys, not args.quiet)
+    report = make_report(study, cells, records, folder, _command(args), keys, not args.quiet)
     if report.n_tests:
         print(render(gains_table(report)))
     for path in write_report(report, folder):

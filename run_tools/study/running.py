@@ -60,6 +60,7 @@ def run_cells(
         jobs: groups that are run at a time, each in a process of its own; one alone is run in this process.
         shown: whether to show a bar, where stderr is a terminal.
     """
+    encode_once(left, shown)
     display = Display(n_cells, n_cells - len(left), shown)
     failed: dict[Cell, str] = {}
     jobs = min(jobs, len(groups_of(list(left))))
@@ -83,7 +84,6 @@ def _in_processes(
     left: Sequence[Cell], jobs: int, options: WorkerOptions, display: Display
 ) -> Iterator[tuple[Cell, str | None]]:
     """So many groups at a time; a process that dies costs the cells that were running, not the others."""
-    encode_once(left)
     waiting = deque(map(deque, groups_of(list(left))))
     pool = _pool(jobs, options)
     running: dict[Future[str | None], tuple[Cell, deque[Cell]]] = {}
@@ -129,15 +129,16 @@ def _shared(config: Config, jobs: int) -> Config:
     return config.replaced(progress=False, threads=config["threads"] or max(1, n_cores() // jobs))
 
 
-def encode_once(left: Sequence[Cell]) -> None:
-    """Encode the items of each data set here, which several processes would do at the same time."""
+def encode_once(left: Sequence[Cell], shown: bool) -> None:
+    """Encode the items of each data set before all else, with a bar of its own, and not in several processes."""
     from mmrec_host.data.dataset import load_dataset
     from mmrec_host.device import resolve_device
     from mmrec_host.errors import UserError
 
     for cell in {(cell.entry.name, cell.row.name): cell for cell in left}.values():
         try:
-            config = cell.config.replaced(device=resolve_device(cell.config))
+            progress = shown and cell.config["progress"]
+            config = cell.config.replaced(device=resolve_device(cell.config), progress=progress)
             load_dataset(config).features(config)
         except UserError:  # the cell itself will say it
             continue
