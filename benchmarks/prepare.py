@@ -96,6 +96,7 @@ def main() -> None:
 
 def measure(folder: Path, args: argparse.Namespace, address: str) -> None:
     words = [*write_files(folder, args.reviews, args.items, address), "published_counts=[]", f"data_path={folder}"]
+    words.append("--allow-private-hosts")
     sizes = {path.name: f"{path.stat().st_size / 1e6:,.0f} MB" for path in sorted(folder.glob("*.gz"))}
     print(f"made up {args.reviews:,} reviews, {args.items:,} items: {sizes}")
     images = [("images, killed", [], args.items // 2), ("images, the rest", [], None), ("again", [], None)]

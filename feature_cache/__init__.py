@@ -11,7 +11,7 @@ Knows nothing of recommenders or encoders: it stores bytes, arrays and what they
 
 from .content import Content, ContentReport, import_content
 from .derived import ArraySet, DerivedArrays, describe, fingerprint
-from .errors import CacheError
+from .errors import CacheError, EntryError
 from .image_store import ImageStore, Outcome
 from .raw_folder import BrokenImageError, check_image, read_lines, read_texts
 from .store import Store
@@ -23,6 +23,7 @@ __all__ = [
     "Content",
     "ContentReport",
     "DerivedArrays",
+    "EntryError",
     "ImageStore",
     "Outcome",
     "Store",

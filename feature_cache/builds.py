@@ -71,7 +71,7 @@ def run_build(
     committed = False
     with tqdm(total=start.n_items, desc=label, unit="item", disable=None if progress else True) as bar:
         while True:
-            record = store.get(key)
+            record = store.get_intact(key)
             state = load_state(record)
             if state is None or not state.continues(start):
                 if committed:

@@ -1,4 +1,9 @@
-"""Raw item content in the cache: encoded image bytes, title and text by item id."""
+"""Raw item content in the cache: encoded image bytes, title and text by item id.
+
+Each state of a dataset folder, known by the listing of its files, has a record an item that names image, title and text
+by their SHA-256; under that they are stored, once. So two folders, or two states of one, never get into each other's
+way, and nobody who reads an item gets other bytes than those that the content's digest stands for.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,8 @@ from .store import Store
 
 logger = logging.getLogger(__name__)
 
-STATE_KEY, REPORT_FILE = b"content", "content_report.json"
+REPORT_FILE = "content_report.json"
+KINDS = ("image", "title", "text")
 CHUNK_ITEMS, CHUNK_BYTES = 500, 1 << 26  # a transaction ends at whichever comes first
 
 
@@ -33,25 +39,29 @@ def grey_png() -> bytes:
 
 
 class Content:
-    """The raw content in `store`; complete or absent.
+    """The raw content of one state of a dataset folder in `store`; complete or absent.
 
     Attributes:
         n_items: items of the dataset; ids are 0 to n_items - 1.
-        digest: SHA-256, chained over the stored images, titles and texts in the order of the ids.
+        digest: SHA-256, chained over the images, titles and texts in the order of the ids.
         report: what was missing.
+
+    Args:
+        listing: of the folder's files, `RawFolder.listing`.
 
     Raises:
         CacheError: no content was imported, or not all of it.
     """
 
-    def __init__(self, store: Store) -> None:
-        state = load_state(store.get(STATE_KEY))
+    def __init__(self, store: Store, listing: str) -> None:
+        state = load_state(store.get_intact(_state_key(listing)))
         if state is None or not state.complete:
             held = "no item content" if state is None else f"content of {state.n_done} of {state.n_items} items only"
             raise CacheError(f"{store.path}: the cache holds {held}. Import it from the folder with the raw data.")
         self.store, self.n_items = store, state.n_items
         self.digest: str = state.notes["digest"]
         self.report = ContentReport.from_json(state.notes["report"])
+        self._listing = listing
 
     def image(self, i: int) -> bytes:
         """The encoded image of item `i`, byte for byte as in its file."""
@@ -68,7 +78,8 @@ class Content:
     def _get(self, kind: str, i: int) -> bytes:
         if not 0 <= i < self.n_items:
             raise IndexError(f"item {i}: ids are 0 to {self.n_items - 1}")
-        return self.store.read([_key(kind, i)], bytes)[0]
+        names = self.store.read([_item_key(self._listing, i)], bytes)[0].decode().split()
+        return self.store.read([_bytes_key(names[KINDS.index(kind)])], bytes)[0]
 
 
 def import_content(store: Store, folder: Path | str, n_items: int, progress: bool = False) -> Content:
@@ -85,18 +96,21 @@ def import_content(store: Store, folder: Path | str, n_items: int, progress: boo
         progress: show a progress bar when stderr is a terminal.
 
     Raises:
-        CacheError: the folder has neither, `items.jsonl` is malformed, or another process imports something else.
+        CacheError: the folder has neither, `items.jsonl` is malformed, or a file was changed while it was read.
     """
     folder = Path(folder)
     raw = scan_folder(folder, n_items)
+    key = _state_key(raw.listing)
     start = BuildState(n_items, {"listing": raw.listing}, notes={"broken_images": {}, "digest": ""})
-    state = load_state(store.get(STATE_KEY))
+    state = load_state(store.get_intact(key))
     if state is None or not state.complete or not state.continues(start):
         texts = read_texts(folder / "items.jsonl", n_items)
         gathered = ImageStore(folder)
         raw = replace(raw, gathered=_gathered(gathered, texts))
-        run_build(store, STATE_KEY, start, lambda state: _next_chunk(raw, gathered, texts, state), "content", progress)
-    content = Content(store)
+        run_build(store, key, start, lambda state: _next_chunk(raw, gathered, texts, state), "content", progress)
+        if scan_folder(folder, n_items).listing != raw.listing:
+            raise CacheError(f"{folder}: images or texts were changed while they were read. Start again.")
+    content = Content(store, raw.listing)
     content.report.write(store.path / REPORT_FILE)
     if not content.report.clean:
         logger.warning("%s: %s. Details: %s", folder, content.report, store.path / REPORT_FILE)
@@ -133,9 +147,13 @@ def _next_chunk(
             "text": _utf8(text or title or UNKNOWN_TEXT),
         }
         sha = hashlib.sha256(digest.encode())
-        for kind, value in values.items():
-            entries[_key(kind, item)] = value
+        names = []
+        for kind in KINDS:
+            value = values[kind]
+            names.append(hashlib.sha256(value).hexdigest())
+            entries[_bytes_key(names[-1])] = value
             sha.update(len(value).to_bytes(8, "little") + value)
+        entries[_item_key(raw.listing, item)] = " ".join(names).encode()
         digest = sha.hexdigest()
         nbytes += len(values["image"])
         item += 1
@@ -149,5 +167,13 @@ def _utf8(text: str) -> bytes:
     return text.encode(errors="replace")  # JSON may hold half a surrogate pair, UTF-8 cannot
 
 
-def _key(kind: str, item: int) -> bytes:
-    return f"content/{kind}/{item:08d}".encode()
+def _state_key(listing: str) -> bytes:
+    return f"contents/{listing}".encode()
+
+
+def _item_key(listing: str, item: int) -> bytes:
+    return f"content/{listing}/{item:08d}".encode()
+
+
+def _bytes_key(sha: str) -> bytes:
+    return f"bytes/{sha}".encode()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .arrays import pack, unpack
 from .builds import BuildState, canonical_json, load_state, run_build
-from .errors import CacheError
+from .errors import CacheError, EntryError
 from .store import Store
+
+logger = logging.getLogger(__name__)
 
 STATE_PREFIX = b"arrays/"
 
@@ -75,16 +78,39 @@ class DerivedArrays:
         self._known_complete = False
 
     def _state(self) -> BuildState | None:
-        state = load_state(self.store.get(self._state_key))
+        state = load_state(self.store.get_intact(self._state_key))
         return state if state is not None and state.n_items == self.n_items else None
 
     @property
     def complete(self) -> bool:
         """Whether the arrays of all items are there."""
-        if not self._known_complete:  # a complete set is never taken back
+        if not self._known_complete:  # only a damaged set is taken back
             state = self._state()
             self._known_complete = state is not None and state.complete
         return self._known_complete
+
+    def intact(self) -> bool:
+        """Whether the arrays of all items are there and as they were stored, which reads them all.
+
+        A complete set with a damaged array is warned of and taken back, so that `build` makes it anew.
+        """
+        if not self.complete:
+            return False
+        try:
+            self.store.read(self._keys(np.arange(self.n_items)), lambda value: None)
+        except EntryError:
+            self._take_back()
+            return False
+        return True
+
+    def _take_back(self) -> None:
+        record = self.store.get_intact(self._state_key)
+        state = load_state(record)
+        if state is not None and state.complete:
+            logger.warning("%s: stored %s are damaged, and made anew", self.store.path, state.notes["label"])
+            anew = replace(state, n_done=0, notes={**state.notes, "nbytes": 0})
+            self.store.commit(self._state_key, record, canonical_json(asdict(anew)), {})
+        self._known_complete = False
 
     @property
     def nbytes(self) -> int:

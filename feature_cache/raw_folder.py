@@ -19,6 +19,7 @@ from .image_store import ImageStore
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")  # of several files for an item, the first in this order
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+LARGEST_IMAGE = 50_000_000  # bytes of an image file
 
 
 class BrokenImageError(Exception):
@@ -41,7 +42,7 @@ class RawFolder:
         images: the image file of each item that has one.
         ambiguous: the names of all files of each item that has several; the first is used.
         unused: names in `images/` that are no `<itemID>.<suffix>` with an id of the dataset.
-        listing: SHA-256 over names, sizes and modification times, and the revision of the gathered images.
+        listing: SHA-256 over names, sizes, inodes and times of change, and the revision of the gathered images.
         gathered: the source of each item's gathered image; a file in `images/` goes before it.
     """
 
@@ -85,9 +86,9 @@ def scan_folder(folder: Path, n_items: int) -> RawFolder:
         raise CacheError(f"{folder}: the raw content cannot be read: {error}") from error
     for several in names.values():
         several.sort(key=lambda name: (SUFFIXES.index(os.path.splitext(name)[1].lower()), name))
-    listing = repr(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files))
-    revision = ImageStore(folder).revision
-    listing += f" {revision}" if revision else ""
+    # The time of the last change to a file (`ctime`) cannot be set, as the time of its modification can.
+    states = sorted((name, stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in files)
+    listing = f"{n_items} {states} {ImageStore(folder).revision}"
     return RawFolder(
         images={item: images_folder / several[0] for item, several in sorted(names.items())},
         ambiguous={item: several for item, several in sorted(names.items()) if len(several) > 1},
@@ -100,17 +101,21 @@ def read_image(path: Path) -> bytes:
     """The bytes of an image file, after decoding them once to see that they are good.
 
     Raises:
-        BrokenImageError: a link out of the dataset folder, unreadable, no image, truncated, or over Pillow's limit
-            against decompression bombs (`Image.MAX_IMAGE_PIXELS`).
+        BrokenImageError: a link out of the dataset folder, unreadable, over `LARGEST_IMAGE`, no image, truncated, or
+            over Pillow's limit against decompression bombs (`Image.MAX_IMAGE_PIXELS`).
     """
     if path.is_symlink():
         roots = path.parent.resolve(), path.parent.parent.resolve()
         if not any(path.resolve().is_relative_to(root) for root in roots):
             raise BrokenImageError("a link that leaves the dataset folder")
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            nbytes = os.fstat(file.fileno()).st_size
+            data = file.read(LARGEST_IMAGE + 1) if nbytes <= LARGEST_IMAGE else b""
     except OSError as error:
         raise BrokenImageError(f"{type(error).__name__}: {error}") from error
+    if max(nbytes, len(data)) > LARGEST_IMAGE:
+        raise BrokenImageError(f"{nbytes / 1e6:,.0f} MB, more than the {LARGEST_IMAGE / 1e6:.0f} MB that are read")
     check_image(data)
     return data
 

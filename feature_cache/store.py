@@ -1,7 +1,11 @@
-"""One LMDB environment on disk: opened lazily, once a process, with short transactions and a map that grows."""
+"""One LMDB environment on disk: opened lazily, once a process, with short transactions and a map that grows.
+
+Each value has a checksum (`seal`). Version 0.1 wrote without: its values are read where there is no sealed one.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,12 +15,16 @@ from typing import TypeVar
 
 import lmdb
 
-from .errors import CacheError
+from .errors import CacheError, EntryError
+from .seal import seal, unseal
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 INITIAL_MAP_SIZE = 1 << 26  # bytes; doubled on demand, the file itself stays as small as its content
 SCHEMA_KEY, SCHEMA = b"schema", b"feature_cache 1"
+SEALED = b"sealed/"  # stands before the key of a value with a checksum
 
 # The environments of this process: LMDB allows one a path, and none may cross a fork. The lock is held throughout each
 # transaction, because a map must not grow, or an environment close, under a transaction of another thread.
@@ -51,56 +59,95 @@ class Store:
         return f"Store({str(self.path)!r})"
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of `key`, or None."""
+        """The value of `key`, or None.
+
+        Raises:
+            EntryError: it is damaged.
+        """
         with self._transaction() as txn:
-            value = txn and txn.get(key)
+            value = txn and self._find(txn, key)
             return None if value is None else bytes(value)
+
+    def get_intact(self, key: bytes) -> bytes | None:
+        """As `get`; a value that is damaged is warned of, and counts as absent: who reads this can make it anew."""
+        try:
+            return self.get(key)
+        except EntryError:
+            logger.warning("%s: the entry %r is damaged, and made anew", self.path, key.decode())
+            return None
 
     def read(self, keys: Iterable[bytes], decode: Callable[[memoryview], T]) -> list[T]:
         """`decode(value)` for every key, in one read transaction; `decode` copies what it keeps of the mapped memory.
 
         Raises:
-            CacheError: a key is absent.
+            EntryError: a key is absent, or its value damaged.
         """
         with self._transaction() as txn:
             out = []
             for key in keys:
-                value = txn and txn.get(key)
+                value = txn and self._find(txn, key)
                 if value is None:
-                    raise CacheError(f"{self.path}: the cache holds no entry {key.decode()!r}")
+                    raise EntryError(f"{self.path}: the cache holds no entry {key.decode()!r}")
                 out.append(decode(value))
             return out
 
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """All entries whose key starts with `prefix`, sorted by key."""
-        found: list[tuple[bytes, bytes]] = []
+        """All entries whose key starts with `prefix`, sorted by key; those that are damaged are warned of."""
+        found: dict[bytes, bytes] = {}
         with self._transaction() as txn:
-            if txn is None or not (cursor := txn.cursor()).set_range(prefix):
-                return found
-            for key, value in cursor:
-                if not bytes(key).startswith(prefix):
-                    break
-                found.append((bytes(key), bytes(value)))
-        return found
+            if txn is None:
+                return []
+            for stored in (prefix, SEALED + prefix):  # sealed ones go before
+                cursor = txn.cursor()
+                for key, _ in cursor if cursor.set_range(stored) else ():
+                    if not bytes(key).startswith(stored):
+                        break
+                    name = bytes(key)[len(stored) - len(prefix) :]
+                    if (value := self._record(txn, name)) is None:
+                        logger.warning("%s: the entry %r is damaged, and counts as absent", self.path, name.decode())
+                    else:
+                        found[name] = value
+        return sorted(found.items())
 
     def commit(self, state_key: bytes, old: bytes | None, new: bytes, entries: Mapping[bytes, bytes]) -> bool:
         """One step of a resumable build: `entries` and the build's state record, in one transaction.
 
-        Nothing is written, and False returned, when the record is no longer `old`: another process was faster.
+        Nothing is written, and False returned, when the record is no longer `old`: another process was faster. A
+        damaged record counts as none.
         """
         map_full = False
         while True:
             try:
                 with self._transaction(write=True, grow=map_full) as txn:
                     assert txn is not None  # the first write makes the environment
-                    current = txn.get(state_key)
-                    if (None if current is None else bytes(current)) != old:
+                    if self._record(txn, state_key) != old:
                         return False
-                    txn.cursor().putmulti(entries.items())
-                    txn.put(state_key, new)
+                    for key, value in (*entries.items(), (state_key, new)):
+                        txn.put(SEALED + key, seal(key, value))
+                        txn.delete(key)  # what version 0.1 wrote
                 return True
             except lmdb.MapFullError:  # the transaction is gone as a whole: do it again in a larger map
                 map_full = True
+
+    def _find(self, txn: lmdb.Transaction[memoryview], key: bytes) -> memoryview | None:
+        """The value of `key` in mapped memory, checked; None if there is none."""
+        sealed = txn.get(SEALED + key)
+        if sealed is None:
+            return txn.get(key)
+        if (value := unseal(key, sealed)) is None:
+            raise EntryError(
+                f"{self.path}: the entry {key.decode()!r} is damaged: it is not what was stored. Start again: what "
+                "encoders made is then made anew. If that is of no help, delete this folder, and its content is."
+            )
+        return value
+
+    def _record(self, txn: lmdb.Transaction[memoryview], key: bytes) -> bytes | None:
+        """A copy of it; None if there is none, or a damaged one."""
+        try:
+            value = self._find(txn, key)
+        except EntryError:
+            return None
+        return None if value is None else bytes(value)
 
     def close(self) -> None:
         """Close this process's environment; the next call opens it again."""

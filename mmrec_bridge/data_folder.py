@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 FEATURE_KEYS = ("vision_feature_file", "text_feature_file")
+LITTER_AGE = 3600  # seconds; a process that is not found may be alive in another container
 
 
 @contextmanager
@@ -22,11 +29,22 @@ def data_folder(config: Any, dataset: Path) -> Iterator[str]:
     """
     place = Path(config["cache_path"]).resolve() / config["dataset"] / "mmrec"
     place.mkdir(parents=True, exist_ok=True)
+    _clear_litter(place)
     left_out = {config[key] for key in FEATURE_KEYS}
-    with tempfile.TemporaryDirectory(dir=place) as home:
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=place) as home:
         links = Path(home) / config["dataset"]
         links.mkdir()
         for source in sorted(dataset.iterdir()) if dataset.is_dir() else []:
             if source.suffix != ".pt" and source.name not in left_out:
                 (links / source.name).symlink_to(source.resolve())
         yield f"{home}/"
+
+
+def _clear_litter(place: Path) -> None:
+    """Remove the folders of processes that were killed."""
+    for folder in place.iterdir():
+        pid = folder.name.partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > LITTER_AGE:
+                    shutil.rmtree(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from mmrec_host.data.dataset import MAKERS
 from mmrec_host.errors import DataError
@@ -81,6 +83,8 @@ def split_rows(bought: np.ndarray, rng: np.random.Generator) -> list[tuple[int, 
 def make_mini(folder: Path, config: Mapping[str, Any]) -> None:
     """Write the dataset into `folder`, all or nothing, unless it is there already.
 
+    Of several processes that want it at once, one makes it; the others wait, and find it.
+
     Args:
         config: holds the keys `mini_…`, as `MiniOptions` explains them.
 
@@ -89,16 +93,30 @@ def make_mini(folder: Path, config: Mapping[str, Any]) -> None:
         DataError: the folder is there, made with other options.
     """
     options = MiniOptions.read(config)
-    if folder.is_dir():
-        _check_made_with(folder, options)
-        return
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock")):
+            if not folder.is_dir():
+                _clear_litter(folder)
+                _make(folder, options)
+                return
+    _check_made_with(folder, options)
+
+
+def _clear_litter(folder: Path) -> None:
+    """Remove the unfinished folders of processes that were killed; who is alive holds the lock."""
+    name = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}")  # as mkdtemp calls them
+    for place in folder.parent.iterdir():
+        if name.fullmatch(place.name):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _make(folder: Path, options: MiniOptions) -> None:
     rng = np.random.default_rng(options.seed)
     looks = {"kind": len(SILHOUETTES), "pattern": len(PATTERNS)}
     items = draw_attributes(options.items, {**TASTES, **looks, "community": N_COMMUNITIES}, rng)
     users = draw_attributes(options.users, {**TASTES, "community": N_COMMUNITIES}, rng)
     rows = split_rows(draw_purchases(users, items, options, rng), rng)
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _write(unfinished, folder.name, items, rows, rng)

@@ -17,6 +17,7 @@ from .items import Item
 from .options import AmazonFiles
 from .tables.text_lines import read_lines
 from .tables.values import as_names, as_number, as_text, first_path
+from .web import Reach
 
 ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
 
@@ -27,16 +28,17 @@ class AmazonSource:
     Args:
         files: where it is, and how it is read.
         folder: where downloads are kept.
+        reach: which servers may be asked.
         progress: show progress bars.
     """
 
     raw_names = ("user_id", "asin")  # in the id maps, as MMRec's notebooks have them
 
-    def __init__(self, files: AmazonFiles, folder: Path, progress: bool) -> None:
+    def __init__(self, files: AmazonFiles, folder: Path, reach: Reach, progress: bool) -> None:
         self.expected = files.published_counts
         self.images: Path | None = None
         self.columns: dict[str, Any] = {}
-        self._files, self._folder, self._progress = files, folder, progress
+        self._files, self._folder, self._reach, self._progress = files, folder, reach, progress
 
     def listing(self) -> str:
         """An empty text: the metadata name all images."""
@@ -52,7 +54,7 @@ class AmazonSource:
         return read_metadata(self._fetched(self._files.metadata), wanted, self._files.text_fields, faults)
 
     def _fetched(self, source: str) -> Path:
-        return fetched(source, self._folder, self._progress)
+        return fetched(source, self._folder, self._reach, self._progress)
 
 
 def read_reviews(path: Path, faults: Faults) -> InteractionLog:

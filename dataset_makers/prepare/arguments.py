@@ -58,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kept.add_argument("--seed", type=int, help="of the random split")
     kept.add_argument("--split", type=Path, metavar="FILE", help="take this .inter, with its id maps beside it")
     parser.add_argument("--no-images", action="store_true", help="gather no images now")
+    parser.add_argument(
+        "--allow-private-hosts",
+        action="store_true",
+        help="fetch what data name from this machine and private networks too",
+    )
     parser.add_argument("--force", action="store_true", help="make it anew if it was prepared with other options")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the YAML files")
 

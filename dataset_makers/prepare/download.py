@@ -16,14 +16,13 @@ from tqdm import tqdm
 
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.progress_bar import progress_bar
-from mmrec_host.version import __version__
 
 from .disk import require_space
 from .tables.text_lines import GZIP_MAGIC
+from .web import NotPublic, Reach, Web
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = f"ptmrec-prepare/{__version__}"
 ATTEMPTS = 5  # in a row without progress
 BACK_OFF = 2.0  # seconds before the second attempt, doubled with each
 LARGEST = 20 << 30  # bytes
@@ -36,12 +35,12 @@ class _Interrupted(Exception):
     """An attempt failed in a way that another may not."""
 
 
-def fetched(source: str, folder: Path, progress: bool) -> Path:
+def fetched(source: str, folder: Path, reach: Reach, progress: bool) -> Path:
     """The local file of `source`: a path as it is, an address by downloading it into `folder` unless it is there.
 
     Raises:
         ConfigError: the source is no path and no http(s) address.
-        DataError: there is no such file, the server does not give it, or the disk has no room.
+        DataError: there is no such file, the server does not give it or is out of reach, or the disk has no room.
     """
     scheme, separator, _ = source.partition("://")
     if not separator:
@@ -57,25 +56,22 @@ def fetched(source: str, folder: Path, progress: bool) -> Path:
     path = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:8]}-{readable}"  # addresses may end alike
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_download(source, path, progress))
+        asyncio.run(_download(source, path, reach, progress))
     return path
 
 
-async def _download(source: str, path: Path, progress: bool) -> None:
+async def _download(source: str, path: Path, reach: Reach, progress: bool) -> None:
     part = path.with_name(path.name + ".part")
     failures = 0
     timeout = aiohttp.ClientTimeout(total=None, connect=30, sock_read=SLOWEST[1])
-    async with aiohttp.ClientSession(
-        timeout=timeout,
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-        auto_decompress=False,
-        trust_env=True,
-    ) as session:
+    async with Web(reach, timeout) as web:
         while True:
             had = part.stat().st_size if part.exists() else 0
             try:
-                await _attempt(session, source, part, progress)
+                await _attempt(web, source, part, progress)
                 break
+            except NotPublic as error:
+                raise _refusal(source, str(error)) from error
             except (aiohttp.ClientError, asyncio.TimeoutError, OSError, _Interrupted) as error:
                 grown = part.exists() and part.stat().st_size > had
                 failures = 0 if grown else failures + 1
@@ -91,12 +87,12 @@ async def _download(source: str, path: Path, progress: bool) -> None:
     _validator(part).unlink(missing_ok=True)
 
 
-async def _attempt(session: aiohttp.ClientSession, source: str, part: Path, progress: bool) -> None:
+async def _attempt(web: Web, source: str, part: Path, progress: bool) -> None:
     """Fetch the rest of the file, or all of it if the server has another version by now or cannot give a rest."""
     start = part.stat().st_size if part.exists() else 0
     validator = _validator(part).read_text() if start and _validator(part).is_file() else ""
     headers = {"Range": f"bytes={start}-", **({"If-Range": validator} if validator else {})} if start else {}
-    response = await asyncio.wait_for(session.get(source, headers=headers, max_redirects=5), ANSWER_WITHIN)
+    response = await asyncio.wait_for(web.get(source, headers), ANSWER_WITHIN)
     async with response:
         if response.status == 416:  # the part is no beginning of what there is
             part.unlink()

@@ -9,6 +9,8 @@ from typing import Any
 
 from mmrec_host.config import Config
 
+from .web import Reach
+
 Described = dict[str, Any]  # what prepared data depend on, as JSON values
 
 
@@ -101,6 +103,7 @@ class PrepareOptions:
         folder: of the dataset, which is called as it is.
         config: the dataset's configuration, by which the host reads an existing `.inter` file.
         image_host: the server that is asked for images in place of the one in each address, or None.
+        reach: which servers may be asked.
         with_images: gather the images too.
         force: replace a dataset that was prepared with other options.
         progress: show progress bars where stderr is a terminal.
@@ -111,6 +114,7 @@ class PrepareOptions:
     source: AmazonFiles | OwnTables
     selection: Selection
     image_host: str | None
+    reach: Reach
     with_images: bool
     force: bool
     progress: bool

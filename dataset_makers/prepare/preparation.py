@@ -46,7 +46,9 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         report = _make(options, source, {"options": described, "listing": listing})
     if options.with_images:
         items = [json.loads(line) for line in (folder / ITEMS).read_bytes().splitlines()]
-        report["images"] = gather_images(folder, items, source.images, options.image_host, options.progress)
+        report["images"] = gather_images(
+            folder, items, source.images, options.image_host, options.reach, options.progress
+        )
         write_report(folder, report)
     return report
 
@@ -54,7 +56,7 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
 def _source(options: PrepareOptions) -> Source:
     if isinstance(options.source, OwnTables):
         return OwnSource(options.source)
-    return AmazonSource(options.source, options.folder / "downloads", options.progress)
+    return AmazonSource(options.source, options.folder / "downloads", options.reach, options.progress)
 
 
 def _check_options(folder: Path, report: dict[str, Any], described: Described, force: bool) -> None:

@@ -10,6 +10,7 @@ from mmrec_host.errors import ConfigError
 
 from .arguments import COLUMNS, IGNORED_WITH_SPLIT, given
 from .options import AmazonFiles, OwnTables, PrepareOptions, Selection
+from .web import Reach
 
 
 def read_options(args: argparse.Namespace) -> PrepareOptions:
@@ -34,6 +35,7 @@ def read_options(args: argparse.Namespace) -> PrepareOptions:
         source=_own_tables(args) if _has_own(args) else _amazon_files(config),
         selection=Selection(args.k_core, args.split_rule, args.seed, args.split),
         image_host=config["image_host"],
+        reach=Reach.of(_named_addresses(config), args.allow_private_hosts),
         with_images=not args.no_images,
         force=args.force,
         progress=bool(config["progress"]) and not args.quiet,
@@ -59,6 +61,12 @@ def _own_tables(args: argparse.Namespace) -> OwnTables:
 def _amazon_files(config: Config) -> AmazonFiles:
     counts = config["published_counts"] or []
     return AmazonFiles(config["source_reviews"], config["source_metadata"], config["text_fields"], counts)
+
+
+def _named_addresses(config: Config) -> list[str]:
+    """The addresses that are the user's own: those of the command line, not of a file beside the data."""
+    keys = ("source_reviews", "source_metadata", "image_host")
+    return [str(config[key]) for key in keys if config.overrides.get(key)]
 
 
 def _is_name(name: str) -> bool:

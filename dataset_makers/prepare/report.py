@@ -10,6 +10,7 @@ from feature_cache.image_store import FOLDER as IMAGES
 
 from .arguments import elsewhere
 from .dataset_files import REPORT
+from .images.gathering import PRIVATE
 
 
 def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
@@ -29,6 +30,10 @@ def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
         lines += _faults(images["missing"])
         if "failed" in images["missing"]:
             lines.append("  The same command tries the failed ones again.")
+        if PRIVATE in images["missing"]:
+            lines.append(
+                "  With --allow-private-hosts what lies in a private network, or on this machine, is fetched too."
+            )
     files = [*report["files"], *([IMAGES] if (folder / IMAGES).is_dir() else []), REPORT]
     lines.append(f"files: {', '.join(files)}")
     lines.append(f"next: ptmrec -m PTMRec VBPR -d {shlex.quote(folder.name)}{elsewhere(data_path)}")

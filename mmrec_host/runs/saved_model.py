@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 from ..files import write_whole
+from ..weights_file import load_weights
 
 FILE = "checkpoint.pt"
 
@@ -30,6 +30,6 @@ def best_state(folder: Path) -> dict[str, Tensor] | None:
     try:
         with warnings.catch_warnings():  # models of MMRec keep sparse matrices; they are checked as they are loaded
             warnings.filterwarnings("ignore", r"(?i).*sparse.*invariant", UserWarning)
-            return torch.load(file, weights_only=True, map_location="cpu")["state"]
-    except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"{file}: cannot be read ({error}). Leave resume out to train it anew.") from error
+            return load_weights(file)["state"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: cannot be read ({error}). Delete {folder}, and train it anew.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from ..errors import DataError
 from ..files import write_whole
 from ..ranks import is_main
+from ..weights_file import load_weights
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +38,15 @@ class Checkpoint:
         """The state that `save` wrote; None if there is no file.
 
         Raises:
-            DataError: an unreadable file, or one of another format, configuration or data.
+            DataError: an unreadable or damaged file, or one of another format, configuration or data.
         """
         start_anew = f"Delete {self.path} to train from the first epoch, or leave --resume out for a run of its own."
         try:
-            saved = torch.load(self.path, weights_only=True, map_location="cpu")
+            saved = load_weights(self.path)
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{self.path}: this checkpoint cannot be read ({reason}). {start_anew}") from error
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path}: this checkpoint cannot be read ({error}). {start_anew}") from error
         if not isinstance(saved, dict) or saved.get("format") != FORMAT:
             found = saved.get("format") if isinstance(saved, dict) else None
             raise DataError(

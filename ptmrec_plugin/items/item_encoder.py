@@ -86,7 +86,7 @@ class ItemEncoder:
 
         The chunks are the same for any number of processes, and so are the bytes.
         """
-        if from_main(lambda: arrays.complete):
+        if from_main(arrays.intact):
             return arrays
         modality = arrays.fields["modality"]
         ahead: Iterator[tuple[np.ndarray, Tensor]] = iter(())

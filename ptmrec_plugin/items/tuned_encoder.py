@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmrec_host.errors import DataError
 from mmrec_host.runs.finished_run import FinishedRun
 
 from ..encoders.build import build_encoder
@@ -35,12 +36,11 @@ class TunedEncoder:
         self.config = config
         self.encoder = build_encoder(config).to(config["device"])
         self.handle = apply_variant(self.encoder, config, list(config["modalities"]))
+        self.digest = _digest(config, folder)
         self.handle.load(folder)
+        if _digest(config, folder) != self.digest:
+            raise DataError(f"{folder}: the adapter was changed while it was read. Start again.")
         self.handle.train(False)
-        sha = hashlib.sha256(config.settings_sha().encode())
-        for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in (CARD, SETTINGS)):
-            sha.update(file.name.encode() + file.read_bytes())
-        self.digest = sha.hexdigest()[:24]
 
     @torch.no_grad()
     def encode(self, modality: str, inputs: Tensor) -> Tensor:
@@ -53,6 +53,14 @@ class TunedEncoder:
             return self.encoder.encode(modality, inputs)
         states = self.encoder.states(modality, inputs, cut)
         return self.encoder.finish(modality, replace(states, hidden=states.hidden.half().float()), cut)
+
+
+def _digest(config: Any, folder: Path) -> str:
+    sha = hashlib.sha256(config.settings_sha().encode())
+    files = folder.iterdir() if folder.is_dir() else ()
+    for file in sorted(path for path in files if path.is_file() and path.name not in (CARD, SETTINGS)):
+        sha.update(file.name.encode() + file.read_bytes())
+    return sha.hexdigest()[:24]
 
 
 def adapter_folder(run: FinishedRun) -> Path | None:

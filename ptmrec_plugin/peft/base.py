@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -101,14 +102,14 @@ class Handle(ABC):
         """Write the variant and what identifies its encoder, so that `load` reads it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.write(folder)
-        identity = {"format": FORMAT, **self.encoder.identity}
+        identity = {"format": FORMAT, **self.encoder.identity, "sha256": weight_digests(folder)}
         (folder / IDENTITY_FILE).write_text(json.dumps(identity, indent=1, sort_keys=True))
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote.
 
         Raises:
-            ConfigError: no adapter there, or one of another encoder, format, variant or shape.
+            ConfigError: no adapter there, a damaged one, or one of another encoder, format, variant or shape.
         """
         try:
             identity = json.loads((folder / IDENTITY_FILE).read_text())
@@ -128,7 +129,21 @@ class Handle(ABC):
                 f"{self.encoder.name}; they differ in {', '.join(differing)}. Choose the encoder that it was trained "
                 "on."
             )
+        digests = weight_digests(folder)
+        written = identity.get("sha256", {})  # version 0.1 noted none
+        if damaged := [name for name, sha in written.items() if digests.get(name) != sha]:
+            raise ConfigError(
+                f"{folder}: {', '.join(damaged)}: damaged, or replaced: not what was written. Train the adapter anew."
+            )
         self.read(folder)
+
+
+def weight_digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of an adapter that holds weights."""
+    files = [
+        path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix not in (".json", ".md", ".yaml")
+    ]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def shape_error(folder: Path, missing: list[str], unknown: list[str]) -> ConfigError:

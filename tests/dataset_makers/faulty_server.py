@@ -18,13 +18,17 @@ def picture(number: int, size: int = 24) -> bytes:
 
 
 class FaultyServer(ThreadingHTTPServer):
-    """`address` is its own; `asked` counts requests by path; `files` are large files that are served with ranges."""
+    """`address` is its own; `asked` counts requests by path; `credentials` are those that were sent.
+
+    `files` are large files that are served with ranges.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: Counter[str] = Counter()
+        self.credentials: list[str] = []
         self.files: dict[str, bytes] = {}
         self.ranges: list[str | None] = []
         self.cut_after: int | None = None  # bytes of a large file after which the connection breaks, once
@@ -67,6 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.note(self.path)
+        self.server.credentials += self.headers.get_all("Authorization", [])
+        if self.path.startswith("http://"):  # asked as a proxy
+            self.path = "/" + self.path.split("/", 3)[3]
         word, _, rest = self.path.strip("/").partition("/")
         getattr(self, f"do_{word}")(rest)
 

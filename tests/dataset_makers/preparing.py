@@ -16,7 +16,9 @@ from run_tools.page.item_content import read_item_content
 N_USERS, N_ITEMS = 30, 24
 
 
-def prepare(*words: str) -> int:
+def prepare(*words: str, everywhere: bool = True) -> int:
+    """The command; `everywhere`, as with the server of the tests, data may name private hosts."""
+    words = (*words, *(["--allow-private-hosts"] if everywhere else []))
     parser, command = argparse.ArgumentParser(), PrepareCommand()
     command.configure(parser)
     args, rest = parser.parse_known_args(list(words))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +96,41 @@ def test_an_interrupted_generation_leaves_nothing(config, tmp_path, monkeypatch)
     monkeypatch.setattr(mini, "write_text", interrupt)
     with pytest.raises(KeyboardInterrupt):
         make_mini(tmp_path / "mini", config)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".mini.lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_of_four_processes_one_makes_it_and_the_others_wait(folder, config, tmp_path):
+    processes = multiprocessing.get_context("fork")
+    together, made = processes.Barrier(4), processes.Value("i", 0)
+
+    def counting(*args: object) -> None:
+        with made.get_lock():
+            made.value += 1
+        make(*args)
+
+    def work() -> None:
+        together.wait()
+        make_mini(tmp_path / "mini", config)
+
+    with pytest.MonkeyPatch.context() as patch:
+        make = mini._make
+        patch.setattr(mini, "_make", counting)
+        workers = [processes.Process(target=work) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0] and made.value == 1
+    assert (tmp_path / "mini" / "mini.inter").read_bytes() == (folder / "mini.inter").read_bytes()
+
+
+def test_what_a_killed_generation_left_is_cleared_away(config, tmp_path):
+    for name in (".mini-a1_b2c3d", ".mini-backup-of-mine"):
+        (tmp_path / name / "images").mkdir(parents=True)
+        (tmp_path / name / "images" / "0.png").write_bytes(b"half")
+    make_mini(tmp_path / "mini", config)
+    assert {path.name for path in tmp_path.iterdir()} == {"mini", ".mini.lock", ".mini-backup-of-mine"}
 
 
 def test_it_is_made_on_first_use_and_only_then(config, tmp_path):

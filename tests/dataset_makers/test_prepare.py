@@ -157,8 +157,8 @@ def test_downloads_are_kept_and_a_server_without_them_is_told(amazon, server, tm
         f"source_{key}={server.address}/file/{key[:4].replace('revi', 'reviews')}.json.gz"
         for key in ("reviews", "metadata")
     ]
-    prepare("clothing", *remote, "published_counts=[]", "--no-images")
-    prepare("clothing", *remote, "published_counts=[]", "--no-images")
+    for _ in range(2):  # who names a server on the command line may have it on this machine
+        prepare("clothing", *remote, "published_counts=[]", "--no-images", everywhere=False)
     assert len(server.ranges) == 2
     kept = [path.name for path in (tmp_path / "data/clothing/downloads").iterdir()]
     assert sorted(name.partition("-")[2] for name in kept) == ["meta.json.gz", "reviews.json.gz"]
@@ -180,6 +180,25 @@ def test_mmrecs_split_of_baby_is_taken_over_exactly(server, capsys, tmp_path):
     items = [json.loads(line) for line in (home / "items.jsonl").read_text().splitlines()]
     assert [(item["itemID"], item["title"]) for item in items] == [(n, f"about {asin}") for n, asin in enumerate(ids)]
     assert "images: 7,050 stored" in capsys.readouterr().out and server.asked.total() == 1
+
+
+def test_images_that_data_name_on_this_machine_are_not_asked_for(amazon, server, capsys):
+    words = ["sports", *amazon, "published_counts=[]"]
+    assert prepare(*words, everywhere=False) == 0
+    said = capsys.readouterr().out
+    assert "images: 0 stored" in said and "22 × in a private network" in said and not server.asked
+    assert "With --allow-private-hosts those" in said
+    prepare(*words)
+    assert "images: 21 stored" in capsys.readouterr().out
+
+
+def test_a_source_that_a_file_beside_the_data_names_is_not_the_users_own(amazon, server, tmp_path):
+    (tmp_path / "data" / "sports").mkdir(parents=True)
+    source = f"{server.address}/file/reviews.json.gz"
+    (tmp_path / "data" / "sports" / "dataset.yaml").write_text(f"source_reviews: {source}\n")
+    with pytest.raises(DataError, match="no public address.*--allow-private-hosts"):
+        prepare("sports", amazon[1], "published_counts=[]", "--no-images", everywhere=False)
+    assert not server.asked
 
 
 def test_a_split_that_stands_in_its_place_gets_its_items(amazon, tmp_path):

@@ -17,15 +17,17 @@ from faulty_server import FaultyServer, picture
 from dataset_makers.prepare.images import gathering
 from dataset_makers.prepare.images.fetch import Manners, gather_urls
 from dataset_makers.prepare.images.files import gather_files
+from dataset_makers.prepare.web import Reach
 from feature_cache import ImageStore, Outcome
 from mmrec_host.errors import DataError
 
+EVERYWHERE = Reach(everywhere=True)
 QUICK = Manners(deadline=2.0, back_off=0.01, longest_pause=0.2)
 
 
 def fetch(home: Path, server: FaultyServer, paths: list[str], manners: Manners = QUICK) -> dict[str, str]:
     """Outcome by path."""
-    gather_urls(home, [f"{server.address}/{path}" for path in paths], manners, None, progress=False)
+    gather_urls(home, [f"{server.address}/{path}" for path in paths], manners, None, EVERYWHERE, progress=False)
     found = ImageStore(home).outcomes()
     return {url.removeprefix(server.address + "/"): outcome.kind for url, outcome in found.items()}
 
@@ -58,7 +60,7 @@ def test_each_way_to_misbehave_has_its_outcome(tmp_path, server):
 
 def test_addresses_that_are_none_are_recorded_and_a_redirect_loop_ends(tmp_path, server):
     odd = ["http://", "http://[bad", "ftp://127.0.0.1/x.jpg", "file:///etc/passwd", "http://a b/c", "://x"]
-    gather_urls(tmp_path, odd, QUICK, None, progress=False)
+    gather_urls(tmp_path, odd, QUICK, None, EVERYWHERE, progress=False)
     assert {o.kind for o in ImageStore(tmp_path).outcomes().values()} <= {"gone", "failed"}
     assert len(ImageStore(tmp_path).outcomes()) == len(odd)
     assert fetch(tmp_path, server, ["moved/" * 9 + "good/x"])["moved/" * 9 + "good/x"] == "gone"
@@ -92,7 +94,7 @@ def test_a_dead_server_is_given_up(tmp_path):
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
     manners = Manners(back_off=0.001, give_up_after=10)
-    gather_urls(tmp_path, [f"{address}/{n}" for n in range(200)], manners, None, progress=False)
+    gather_urls(tmp_path, [f"{address}/{n}" for n in range(200)], manners, None, EVERYWHERE, progress=False)
     details = Counter(o.detail.split(":")[0] for o in ImageStore(tmp_path).outcomes().values())
     assert details["not asked for"] >= 100 and sum(details.values()) == 200
 
@@ -107,13 +109,13 @@ def test_images_that_a_server_never_gives_do_not_make_it_look_dead(tmp_path, ser
 
 def test_another_host_stands_in(tmp_path, server):
     url = "http://images.invalid/good/1"
-    gather_urls(tmp_path, [url], QUICK, server.address.removeprefix("http://"), progress=False)
+    gather_urls(tmp_path, [url], QUICK, server.address.removeprefix("http://"), EVERYWHERE, progress=False)
     assert ImageStore(tmp_path).image(url) == picture(1)
 
 
 def test_a_host_that_stands_in_for_many_is_one_server(tmp_path, server):
     urls = [f"http://images-{n % 5}.invalid/good/{n}" for n in range(60)]
-    gather_urls(tmp_path, urls, Manners(per_host=2), server.address.removeprefix("http://"), progress=False)
+    gather_urls(tmp_path, urls, Manners(per_host=2), server.address.removeprefix("http://"), EVERYWHERE, progress=False)
     assert server.asked.total() == 60 and server.most_at_once <= 2
 
 

@@ -4,14 +4,16 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from feature_cache import CacheError, Content, ContentReport, Store, import_content
+from feature_cache import CacheError, Content, ContentReport, Store, import_content, raw_folder
 from feature_cache import content as content_module
+from feature_cache.raw_folder import scan_folder
 
 N_ITEMS = 6
 
@@ -133,7 +135,7 @@ def test_nothing_is_read_again_when_the_folder_is_unchanged(
     again = import_content(Store(store.path), folder, N_ITEMS)
     assert (again.digest, again.report) == (first.digest, first.report)
     assert ContentReport.from_json(report.read_bytes()) == first.report
-    assert Content(store).digest == first.digest
+    assert Content(store, scan_folder(folder, N_ITEMS).listing).digest == first.digest
 
 
 def test_changed_folder_is_imported_again(folder: Path, store: Store) -> None:
@@ -147,6 +149,54 @@ def test_changed_folder_is_imported_again(folder: Path, store: Store) -> None:
     assert second.digest != first.digest
     fewer = import_content(store, folder, N_ITEMS, progress=True)
     assert fewer.digest == second.digest
+
+
+def test_a_picture_edited_in_place_is_noticed_whatever_its_size_and_time(folder: Path, store: Store) -> None:
+    path = folder / "images" / "4.bmp"
+    before, stat = import_content(store, folder, N_ITEMS), path.stat()
+    path.write_bytes(picture(1, "BMP"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    after = import_content(store, folder, N_ITEMS)
+    assert after.image(4) == picture(1, "BMP") and after.digest != before.digest
+
+
+def test_states_of_a_folder_lie_beside_each_other(folder: Path, store: Store, tmp_path: Path) -> None:
+    """Who began with one is never given the other's bytes."""
+    other = tmp_path / "elsewhere" / folder.name
+    shutil.copytree(folder, other)
+    (other / "images" / "1.png").write_bytes(picture(4, "PNG"))
+    write_items(other, [{"itemID": 2, "text": "another"}])
+    one, two = import_content(store, folder, N_ITEMS), import_content(store, other, N_ITEMS)
+    assert (one.image(1), one.text(2)) == (picture(1, "PNG"), "täxt 2")
+    assert (two.image(1), two.text(2)) == (picture(4, "PNG"), "another")
+    assert len(store.scan(b"bytes/")) < 6 * N_ITEMS  # what is the same is stored once
+
+
+def test_a_folder_that_changes_while_it_is_read_is_refused(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_image = content_module.read_image
+
+    def edited_meanwhile(path: Path) -> bytes:
+        (folder / "images" / "0.JPG").write_bytes(picture(9))
+        return read_image(path)
+
+    with monkeypatch.context() as patch, pytest.raises(CacheError, match="changed while they were read. Start again"):
+        patch.setattr(content_module, "read_image", edited_meanwhile)
+        import_content(store, folder, N_ITEMS)
+    assert import_content(store, folder, N_ITEMS).image(0) == picture(9)
+
+
+def test_a_picture_too_large_is_broken_and_is_not_read(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_folder, "LARGEST_IMAGE", 4_000_000)
+    with (folder / "images" / "2.webp").open("wb") as file:
+        file.truncate(3 << 40)  # a hole: no disk could hold it, nor memory
+    content = import_content(store, folder, N_ITEMS)
+    assert content.report.broken_images == {2: "2.webp: 3,298,535 MB, more than the 4 MB that are read"}
+    assert content.image(3) == picture(3, "GIF")
 
 
 def test_digest_depends_on_every_part(folder: Path, tmp_path: Path) -> None:
@@ -181,12 +231,13 @@ def test_killed_import_resumes_to_the_same_content(
     monkeypatch.setattr(content_module, "read_image", deadly)
     assert in_child(lambda: import_content(store, folder, N_ITEMS)) == -signal.SIGKILL
     with pytest.raises(CacheError, match="content of 4 of 6 items only"):
-        Content(store)
+        Content(store, scan_folder(folder, N_ITEMS).listing)
 
     monkeypatch.setattr(content_module, "read_image", counting)
     resumed = import_content(store, folder, N_ITEMS)
     assert read == [4, 5]
-    assert store.scan(b"content/") == whole.store.scan(b"content/")
+    for prefix in (b"content/", b"bytes/"):
+        assert store.scan(prefix) == whole.store.scan(prefix) != []
     assert (resumed.digest, resumed.report) == (whole.digest, whole.report)
     assert list(resumed.report.broken_images) == [0]
 
@@ -251,4 +302,4 @@ def test_folder_without_raw_content(store: Store, tmp_path: Path) -> None:
 
 def test_content_of_an_empty_cache(store: Store) -> None:
     with pytest.raises(CacheError, match="holds no item content"):
-        Content(store)
+        Content(store, "none")

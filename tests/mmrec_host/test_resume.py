@@ -6,6 +6,9 @@ import errno
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from mmrec_host.errors import DataError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.reporting.searches import search_table
 from mmrec_host.runs.record import RunRecord, find_runs
+from mmrec_host.runs.saved_model import best_state
 from mmrec_host.runs.search import grid_search
 from mmrec_host.training import trainer
 
@@ -157,6 +161,28 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_says_what_to_do(keys, mon
     assert quick_start("BPR", "toy", keys).record.path == record.path
 
 
+def zero_half_of(table: torch.Tensor, file: Path) -> None:
+    """Overwrite the second half of a table in a file with zeros."""
+    stored, content = table.contiguous().numpy().tobytes(), file.read_bytes()
+    assert content.count(stored) >= 1
+    file.write_bytes(content.replace(stored, stored[: len(stored) // 2] + bytes(len(stored) - len(stored) // 2)))
+
+
+def test_half_a_weight_table_in_a_checkpoint_is_damage(keys, monkeypatch):
+    file = interrupted_record(keys, monkeypatch).path / "resume.pt"
+    state = torch.load(file, weights_only=True)["state"]["model"]
+    zero_half_of(max(state.values(), key=torch.Tensor.numel), file)
+    with pytest.raises(DataError, match="resume.pt: .*damaged: .*not what was written.*Delete .*resume"):
+        quick_start("BPR", "toy", keys)
+
+
+def test_half_a_weight_table_in_a_finished_run_is_damage(keys):
+    run = quick_start("BPR", "toy", keys).record.path
+    zero_half_of(max(best_state(run).values(), key=torch.Tensor.numel), run / "checkpoint.pt")
+    with pytest.raises(DataError, match="checkpoint.pt: .*damaged: .*not what was written.*train it anew"):
+        best_state(run)
+
+
 def test_data_that_changed_meanwhile_are_refused(keys, monkeypatch):
     interrupted_record(keys, monkeypatch)
     inter = Path(keys["data_path"]) / "toy" / "toy.inter"
@@ -246,6 +272,45 @@ def test_the_file_before_survives_a_write_that_fails(tmp_path):
     with pytest.raises(DataError, match="No space.*Free space"):
         files.write_whole(path, fails)
     assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
+
+
+def ended_process() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_killed_processes_left_beside_a_file_is_cleared_away_and_nothing_else(tmp_path):
+    ended, alive = ended_process(), os.getppid()
+    killed = f".file.{ended}.tmp"
+    others = [f".file.{alive}.tmp", f".another.{ended}.tmp", f".file.{ended}.tmp.txt", ".file.tmp", ".file.x.tmp"]
+    for name in (killed, *others):
+        (tmp_path / name).touch()
+    files.write_whole(tmp_path / "file", b"first")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", *others}
+
+
+def test_a_temporary_file_that_is_being_written_elsewhere_is_left_alone(tmp_path):
+    """In another container, where processes have other numbers, the lock says that its writer is alive."""
+    fcntl = pytest.importorskip("fcntl")
+    written = tmp_path / f".file.{ended_process()}.tmp"
+    with written.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        files.write_whole(tmp_path / "file", b"first")
+        assert written.exists()
+    files.write_whole(tmp_path / "file", b"second")
+    assert not written.exists()
+
+
+def test_a_writer_holds_the_lock_on_its_temporary_file(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+
+    def other_process(file) -> None:
+        with open(file.name, "rb") as again, pytest.raises(BlockingIOError):
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    files.write_whole(tmp_path / "file", other_process)
 
 
 def test_a_full_disk_is_told_from_any_other_failure_while_a_file_is_written(tmp_path):

@@ -200,6 +200,22 @@ def test_an_adapter_of_another_variant_shape_or_encoder_is_refused(saved, loaded
         handle_of(loaded[0], **loaded[1]).load(tmp_path)
 
 
+@pytest.mark.parametrize("variant", ["lora", "adapter"])
+def test_an_adapter_with_zeroed_weights_is_refused(variant, tmp_path):
+    handle = handle_of(variant)
+    handle.save(tmp_path)
+    (file,) = tmp_path.glob("*.safetensors")
+    weights = file.read_bytes()
+    file.write_bytes(weights[: len(weights) // 2] + bytes(len(weights) - len(weights) // 2))
+    with pytest.raises(ConfigError, match=f"{file.name}: damaged, or replaced.*Train the adapter anew"):
+        handle.load(tmp_path)
+    identity = json.loads((tmp_path / "encoder.json").read_text())
+    del identity["sha256"]  # as version 0.1 wrote it
+    file.write_bytes(weights)
+    (tmp_path / "encoder.json").write_text(json.dumps(identity))
+    handle.load(tmp_path)
+
+
 def test_an_adapter_of_another_format_is_refused(tmp_path):
     handle = handle_of("adapter")
     handle.save(tmp_path)

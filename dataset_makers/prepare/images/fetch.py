@@ -18,8 +18,8 @@ import aiohttp
 from feature_cache import ImageStore, Outcome
 
 from ..disk import require_space
-from ..download import USER_AGENT
-from .gathering import FAILED, GONE, LARGEST_IMAGE, TOO_LARGE, TYPICAL_IMAGE, Gathering, judge, unfinished
+from ..web import NotPublic, Reach, Web
+from .gathering import FAILED, GONE, LARGEST_IMAGE, PRIVATE, TOO_LARGE, TYPICAL_IMAGE, Gathering, judge, unfinished
 
 REFUSED_FOR_NOW = (403, 408, 425, 429)  # 403 is also how image hosts turn away who asks too much
 
@@ -84,11 +84,14 @@ class _Again(Exception):
         self.after = after
 
 
-def gather_urls(home: Path, urls: Iterable[str], manners: Manners, host: str | None, progress: bool) -> None:
+def gather_urls(
+    home: Path, urls: Iterable[str], manners: Manners, host: str | None, reach: Reach, progress: bool
+) -> None:
     """Fetch the images at `urls` that the dataset folder `home` has not got yet; each outcome is stored.
 
     Args:
         host: the server that is asked in place of the one in each address, or None.
+        reach: which servers may be asked.
 
     Raises:
         DataError: the disk is nearly full.
@@ -98,12 +101,12 @@ def gather_urls(home: Path, urls: Iterable[str], manners: Manners, host: str | N
         return
     require_space(home, len(new) * TYPICAL_IMAGE, f"storing {len(new):,} images")
     with Gathering(home, len(new), progress) as gathering:
-        asyncio.run(_Fetcher(gathering, manners, host).fetch(new))
+        asyncio.run(_Fetcher(gathering, manners, host, reach).fetch(new))
 
 
 class _Fetcher:
-    def __init__(self, gathering: Gathering, manners: Manners, host: str | None) -> None:
-        self.gathering, self.manners, self.host = gathering, manners, host
+    def __init__(self, gathering: Gathering, manners: Manners, host: str | None, reach: Reach) -> None:
+        self.gathering, self.manners, self.host, self.reach = gathering, manners, host, reach
 
     async def fetch(self, urls: list[str]) -> None:
         hosts: dict[str, _Host] = {}
@@ -111,17 +114,8 @@ class _Fetcher:
             hosts.setdefault(self._server(url), _Host()).jobs.append(_Job(url))
         self.gate = asyncio.Semaphore(self.manners.connections)
         timeout = aiohttp.ClientTimeout(total=self.manners.deadline)
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=2 * self.manners.per_host)
-        # No cookies are kept and nothing is unpacked: what a server sends is bytes that are an image, or are not.
         with ThreadPoolExecutor(2) as self.decoders:
-            async with aiohttp.ClientSession(
-                connector=connector,
-                timeout=timeout,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=True,
-            ) as self.session:
+            async with Web(self.reach, timeout, per_host=2 * self.manners.per_host) as self.web:
                 workers = [
                     asyncio.ensure_future(self._work(host))
                     for host in hosts.values()
@@ -169,6 +163,8 @@ class _Fetcher:
                 return await asyncio.wait_for(self._request(job.url), self.manners.deadline + 5)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects, ValueError) as error:
             return Outcome(job.url, GONE, f"{type(error).__name__}: no address to fetch from"), b""
+        except NotPublic as error:
+            return Outcome(job.url, PRIVATE, str(error)), b""
         except _Again as error:
             job.reason = str(error)
             host.failed(min(error.after, self.manners.longest_pause))
@@ -185,7 +181,7 @@ class _Fetcher:
 
     async def _request(self, url: str) -> tuple[Outcome, bytes]:
         address = urlsplit(url)._replace(netloc=self.host).geturl() if self.host else url
-        async with self.session.get(address, max_redirects=5) as response:
+        async with await self.web.get(address) as response:
             if response.status in REFUSED_FOR_NOW or response.status >= 500:
                 raise _Again(f"the server answers {response.status}", _retry_after(response))
             if response.status != 200:

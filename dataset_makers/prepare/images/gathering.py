@@ -12,7 +12,8 @@ from mmrec_host.progress_bar import progress_bar
 
 from ..disk import require_space
 
-OK, GONE, NO_IMAGE, TOO_LARGE, FAILED = "ok", "gone", "not an image", "too large", "failed"
+OK, GONE, NO_IMAGE, TOO_LARGE = "ok", "gone", "not an image", "too large"
+FAILED, PRIVATE = "failed", "in a private network"  # these are tried again
 LARGEST_IMAGE = 10 << 20  # bytes
 TYPICAL_IMAGE = 15_000  # bytes of a product picture, about
 BATCH_IMAGES, BATCH_BYTES = 64, 1 << 24  # a transaction ends at whichever comes first
@@ -35,7 +36,7 @@ def unfinished(outcomes: dict[str, Outcome], sources: list[str]) -> list[str]:
     What a server never gives stands among what it gives, so that it does not look dead from the start.
     """
     new = [source for source in sources if source not in outcomes]
-    failed = [source for source in sources if source in outcomes and outcomes[source].kind == FAILED]
+    failed = [source for source in sources if source in outcomes and outcomes[source].kind in (FAILED, PRIVATE)]
     random.Random(0).shuffle(failed)  # noqa: S311
     return new + failed
 

@@ -10,13 +10,19 @@ from typing import Any
 from feature_cache import ImageStore
 
 from ..faults import Faults
+from ..web import Reach
 from .fetch import Manners, gather_urls
 from .files import gather_files
 from .gathering import OK
 
 
 def gather_images(
-    home: Path, items: Sequence[Mapping[str, Any]], images: Path | None, host: str | None, progress: bool
+    home: Path,
+    items: Sequence[Mapping[str, Any]],
+    images: Path | None,
+    host: str | None,
+    reach: Reach,
+    progress: bool,
 ) -> dict[str, Any]:
     """Gather what the items name and the dataset folder `home` has not got; what became of it, for the report.
 
@@ -24,6 +30,7 @@ def gather_images(
         items: objects of `items.jsonl`, whose "image" is an address, a file name or empty.
         images: the folder of files that are named, or None.
         host: the server that is asked in place of the one in each address, or None.
+        reach: which servers may be asked.
 
     Raises:
         DataError: the disk is nearly full.
@@ -32,7 +39,7 @@ def gather_images(
     names = sorted({source for source in sources if "://" not in source})
     if names and images is not None:
         gather_files(home, images, names, progress)
-    gather_urls(home, (source for source in sources if "://" in source), Manners(), host, progress)
+    gather_urls(home, (source for source in sources if "://" in source), Manners(), host, reach, progress)
     outcomes = ImageStore(home).outcomes()
     kinds: Counter[str] = Counter()
     faults = Faults()
