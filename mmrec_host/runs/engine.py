@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..config import Config
+from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
 from ..evaluation.evaluator import evaluate
 from ..models.contract import AddsColumns, Model, SavesExtras
@@ -19,7 +20,7 @@ from ..training.model_state import restore
 from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer
-from .build import build, protocol
+from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
 from .record import RunRecord, same_run
@@ -56,13 +57,15 @@ def run(config: Config, since: datetime | None = None) -> Result:
     started = time.perf_counter()
     reset_peak_memory()
     options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
+    require_sound(config)
     root = Path(config["run_path"])
     earlier = find_earlier(root, config, since)
     if earlier is not None and earlier.info["status"] == "finished":
         return _finished_before(earlier, config)
+    dataset = load_dataset(config)
     record = open_record(earlier, root, config)
     try:
-        dataset, loader, model = build(config)
+        dataset, loader, model = build(config, dataset)
         construct = time.perf_counter() - started
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
         log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())

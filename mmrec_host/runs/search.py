@@ -11,7 +11,7 @@ from ..config import Config
 from ..data.dataset import load_dataset
 from ..errors import ConfigError
 from ..progress_bar import progress_bar
-from ..runs.build import build, protocol
+from ..runs.build import build, protocol, require_sound
 from ..runs.engine import find_earlier, open_record
 from ..training.checkpoint import Checkpoint
 from ..training.options import TrainingOptions
@@ -48,6 +48,7 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
             f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
         )
     config["device"] = TrainingOptions.from_config(config).evaluation.device
+    require_sound(config)
     settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
     earlier = find_earlier(root, settings)
     dataset = load_dataset(config)

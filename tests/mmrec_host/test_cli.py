@@ -179,13 +179,16 @@ def test_help_anywhere(argv, capsys):
         (["-m", "PTMRec", "-d", "toy", "pool_size=1"], "2 or more"),
         (["-m", "PTMRec", "-d", "toy", "mode=two_stages"], "joint_kt"),
         (["-m", "PTMRec", "-d", "toy", "base=LightGCN"], "reads no item features"),
+        (["-m", "LATTICE", "-d", "toy", "cf_model=gcn"], "must be lightgcn, ngcf or mf"),
+        (["-m", "PTMRec", "-d", "toy", "kt_teacher=[base,FREEDON]"], "did you mean 'FREEDOM'"),
     ],
 )
-def test_what_the_user_can_mend_is_a_message_and_exit_code_2(words, argv, message, capsys):
+def test_what_the_user_can_mend_is_a_message_and_exit_code_2_and_leaves_no_run(words, argv, message, capsys, tmp_path):
     given = {word.partition("=")[0] for word in argv if "=" in word}
     assert main([*argv, "-q", *(w for w in words if w.partition("=")[0] not in given)]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ") and message in captured.err and "Traceback" not in captured.err
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("run.json"))
 
 
 def test_a_plugin_file_adds_a_model(words, tmp_path, capsys):

@@ -7,6 +7,8 @@ from ...data.dataset import load_dataset
 from ...device import resolve_device
 from ...models.base import MODELS
 from ...models.contract import EstimatesCost
+from ...runs.build import require_sound
+from ...training.options import TrainingOptions
 
 FLOAT, ADAM_COPIES = 4, 4  # bytes; parameter, gradient and Adam's two moments
 
@@ -14,6 +16,8 @@ FLOAT, ADAM_COPIES = 4, 4  # bytes; parameter, gradient and Adam's two moments
 def describe(config: Config) -> str:
     """Text of a dry run; the dataset is read, nothing is trained; a model may time a small batch."""
     config["device"] = resolve_device(config)
+    TrainingOptions.from_config(config)
+    require_sound(config)
     dataset = load_dataset(config)
     counts = dataset.counts()
     model = MODELS.get(config["model"])
