@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
+from .same_settings import plain_label, recorded_settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -285,7 +286,7 @@ class RunRecord:
             test=test.all_means(),
             seconds=dict(seconds),
             columns=dict(columns),
-            notes=[*self.info["notes"], *outcome.notes],
+            notes=list(dict.fromkeys([*self.info["notes"], *outcome.notes])),
         )
 
     def finish_search(self, combinations: list[dict[str, Any]]) -> None:
@@ -352,8 +353,14 @@ def same_run(root: Path, config: Config) -> RunRecord | None:
 
 def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
     """That one of `runs`, oldest first."""
-    wanted = (config.settings_sha(), int(config["seed"]))
-    same = [run for run in runs if (run.info.get("settings_sha"), run.info["seed"]) == wanted]
+    sha, settings, label = config.settings_sha(), config.settings(), plain_label(config.label())
+    same = []
+    for run in runs:
+        if run.info["seed"] != int(config["seed"]):
+            continue
+        by_value = run.info.get("settings_sha") != sha and plain_label(run.info["label"]) == label
+        if run.info.get("settings_sha") == sha or (by_value and recorded_settings(run) == settings):
+            same.append(run)
     done = [run for run in same if run.info["status"] in DONE]
     return (done or same)[-1] if same else None
 
