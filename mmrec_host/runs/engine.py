@@ -11,6 +11,7 @@ from pathlib import Path
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
+from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
 from ..models.contract import AddsColumns, Model, SavesExtras
 from ..processes import from_main
@@ -63,8 +64,12 @@ def run(config: Config, since: datetime | None = None) -> Result:
     if earlier is not None and earlier.info["status"] == "finished":
         return _finished_before(earlier, config)
     dataset = load_dataset(config)
+    notes = cutoff_notes(options.evaluation, dataset.splits, dataset.interactions.n_items)
     record = open_record(earlier, root, config)
+    record.info["notes"] = notes
     try:
+        for note in notes:
+            log.warning(note)
         dataset, loader, model = build(config, dataset)
         construct = time.perf_counter() - started
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
