@@ -11,7 +11,7 @@ from typing import Any
 from .config_layers import collect_layers, type_error, value_errors
 from .errors import ConfigError, noted
 from .registry import nearest
-from .yaml_values import dump, flow, parse_value, read_mapping
+from .yaml_values import dump, flow, parse_value, read_mapping, written_like
 
 # Keys that say where a run stands, not what it computes: they are no part of `Config.settings_sha`.
 MACHINE_KEYS = {"seed", "data_path", "run_path", "cache_path", "device", "threads", "progress", "save_model"}
@@ -74,14 +74,17 @@ class Config(dict):
         words = [f"{k}={flow(v)}" for k, v in changed.items() if k not in UNLABELLED]
         return " ".join([self["model"], *words])
 
-    def settings_sha(self) -> str:
-        """Digest of everything that may change a result but the seed.
+    def settings(self) -> dict[str, Any]:
+        """Everything that may change a result but the seed.
 
-        A new key that does what was done before there was it leaves the digest as it was.
+        A new key that does what was done before there was it is left out, so that older runs compare.
         """
         old = self.plain().items()
-        settings = {k: v for k, v in old if k not in MACHINE_KEYS and (k not in self.absent or self.absent[k] != v)}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return {k: v for k, v in old if k not in MACHINE_KEYS and (k not in self.absent or self.absent[k] != v)}
+
+    def settings_sha(self) -> str:
+        """Digest of `settings`."""
+        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def parse_overrides(texts: Iterable[str], models: Sequence[str]) -> dict[str | None, dict[str, Any]]:
@@ -150,7 +153,6 @@ def load_config(
                 errors.append(f"unknown key {key!r}{nearest(key, values)} `--dry-run` prints the keys that there are.")
         elif key not in any_type and (problem := type_error(key, value, values[key])):
             errors.append(problem)
-    whole = {k for k, v in values.items() if isinstance(v, int) and isinstance(changes.get(k), float)}  # 1e4 is a float
     applied = {key: value for key, value in changes.items() if key in values}
     defaults = {key: values[key] for key in applied}
     values.update(applied, model=model, dataset=dataset)
@@ -158,6 +160,6 @@ def load_config(
         errors = list(value_errors(values, layers))
     if errors:
         raise ConfigError("\n".join(errors))
-    for key in whole - any_type:
-        values[key] = applied[key] = int(values[key])
+    for key in applied:  # after the type errors: one value has one digest, however it is written
+        values[key] = applied[key] = written_like(defaults[key], applied[key])
     return Config(values, search, applied, defaults, absent)

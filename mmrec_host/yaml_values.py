@@ -61,3 +61,15 @@ def flow(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(flow, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def written_like(default: Any, value: Any) -> Any:
+    """`value` with its numbers as the default has them: 0 is 0.0 where that is a float, 1e4 is 10000 elsewhere."""
+    if isinstance(value, list):
+        likes = default if isinstance(default, list) else []
+        return [written_like(likes[n] if n < len(likes) else None, each) for n, each in enumerate(value)]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if isinstance(default, float):
+        return float(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -13,13 +13,19 @@ from mmrec_host.training.phases import Phase
 from mmrec_host.training.trainer import Outcome
 
 from .modes import MODES
-from .stage1 import Stage1
-from .stage2.base_on_features import BaseOnFeatures
+from .stage1 import Stage1, base_values, run_config
+from .stage2.base_on_features import BaseOnFeatures, require_base
 from .stage2.columns import tuning_columns
 from .stage2.cost import estimate
 from .stage2.options import TuningOptions
 from .stage2.phase import Stage2
-from .stage2.teacher_runs import BASE, teacher_names, train_teachers
+from .stage2.teacher_runs import BASE, check_teachers, teacher_names, train_teachers
+
+
+def tuning_options(config: Any) -> TuningOptions:
+    """What the mode makes of stage 2."""
+    mode = MODES[config["mode"]]
+    return TuningOptions.from_config(config, peft=mode.peft, transfer=mode.transfer, from_scratch=mode.from_scratch)
 
 
 @MODELS.register("PTMRec")
@@ -42,16 +48,20 @@ class PTMRec(Model):
         self.config, self.mode = config, MODES[config["mode"]]
         self.n_users, self.n_items = dataloader.n_users, dataloader.n_items
         self.recommender = BaseOnFeatures(config, dataloader)
-        self.options = self._tuning_options() if self.mode.stage2 else None
+        self.options = tuning_options(config) if self.mode.stage2 else None
         self.teachers = teacher_names(config)
         self.stage2: Stage2 | None = None
         self.adapter_bytes: int | None = None
 
-    def _tuning_options(self) -> TuningOptions:
-        mode = self.mode
-        return TuningOptions.from_config(
-            self.config, peft=mode.peft, transfer=mode.transfer, from_scratch=mode.from_scratch
-        )
+    @classmethod
+    def check(cls, config: Any) -> None:
+        """What base, teachers and mode ask of the configuration."""
+        require_base(config, config["is_multimodal_model"] is not False)
+        mode, names = MODES[config["mode"]], teacher_names(config)
+        if mode.stage1:
+            run_config(config["base"], base_values(config), config)
+        if mode.stage2 and tuning_options(config).kt_weight:
+            check_teachers(names, config)
 
     def phases(self, loader: Any) -> list[Phase]:
         """The stages of the key `mode`; teachers beside the base are trained here, before all else."""

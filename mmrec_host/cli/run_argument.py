@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from .plugins import add_plugin_arguments, load_plugins
 if TYPE_CHECKING:
     from ..runs.finished_run import FinishedRun
 
+log = logging.getLogger(__name__)
+
 HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
 """Keys of a run that may be replaced when it is opened: they change no result."""
 
 
-RUN = "folder of a finished run, or the end of its name under --runs"
+LAST = "last"
+RUN = f"folder of a finished run, the end of its name under --runs, or `{LAST}`: the one that finished last"
 KEYS = f"{', '.join(HERE)}: those of this machine"
 
 
@@ -64,9 +68,15 @@ def machine_keys(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_run(name: str, root: Path) -> Path:
-    """The folder `name`, or the one run folder under `root` whose name ends so; `DataError` if there is no such one."""
+    """The folder `name`, or the one run folder under `root` whose name ends so, or that of the run that finished last.
+
+    Raises:
+        DataError: there is no such one, or several.
+    """
     if (Path(name) / "run.json").is_file():
         return Path(name)
+    if name == LAST:
+        return _finished_last(root)
     found = sorted(file.parent for file in root.glob("*/*/run.json") if file.parent.name.endswith(name))
     if len(found) == 1:
         return found[0]
@@ -75,5 +85,16 @@ def find_run(name: str, root: Path) -> Path:
         raise DataError(f"--run {name}: {len(found)} runs end so; say more of the name. The last:\n{said}")
     raise DataError(
         f"--run {name}: no folder of a run, and no run under {root} (--runs) has a name that ends so. A run says its "
-        "folder at its end; it holds run.json."
+        "folder at its end; it holds run.json. `ptmrec runs` lists them."
     )
+
+
+def _finished_last(root: Path) -> Path:
+    from ..runs.record import ended, find_runs
+
+    finished = [run for run in find_runs(root) if run.info["status"] == "finished"]
+    if not finished:
+        raise DataError(f"--run {LAST}: no run has finished under {root}. Name another folder with --runs.")
+    path = max(finished, key=lambda run: ended(run.info)).path
+    log.info("the run that finished last: %s", path)
+    return path

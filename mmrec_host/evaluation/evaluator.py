@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data.new_items import NEW
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from ..models.contract import HasFreeItems, Model, scorer
+from .cutoffs import can_rank, fitting, n_ranked
 from .metrics import per_user_metrics
 from .options import EvaluationOptions
 from .ranking import rank
@@ -60,20 +61,22 @@ def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Eval
     Args:
         model: its modules' training modes are as before afterwards. Its free id vectors (`item_id_tables`) of the
             split's cold items are zero meanwhile: they were never trained.
-        split: what to evaluate on.
+        split: what to evaluate on. A cutoff that its items cannot fill is left out, and so is a ranking beside it of
+            which none can be filled.
 
     Raises:
-        DataError: no users, a user without positives, or fewer items than the largest cutoff.
+        DataError: no users, a user without positives, or fewer items than the smallest cutoff.
         UserError: a score is NaN.
     """
     if len(split.users) == 0:
         raise DataError(f"{split.name}: no user has a positive item in this split, so there is nothing to evaluate")
+    asked, options = options, fitting(options, split, model.n_items)
     ranked = ranked_items(model, split, options)
     per_user = per_user_metrics(ranked, split.positives, options.metrics, options.cutoffs)
     means = {name: float(values.mean()) for name, values in per_user.items()}
-    n_ranked = _n_ranked(model, split)
-    beside = {name: evaluate(model, each, _fitting(options, model, each)) for name, each in split.beside.items()}
-    return Evaluation(split.name, split.users, per_user, means, n_ranked, beside)
+    rankings = {name: each for name, each in split.beside.items() if can_rank(options, each, model.n_items)}
+    beside = {name: evaluate(model, each, asked) for name, each in rankings.items()}
+    return Evaluation(split.name, split.users, per_user, means, n_ranked(split, model.n_items), beside)
 
 
 def selection_score(evaluation: Evaluation, options: EvaluationOptions) -> float:
@@ -81,33 +84,20 @@ def selection_score(evaluation: Evaluation, options: EvaluationOptions) -> float
     metric = options.valid_metric
     if options.selection == "warm" or NEW not in evaluation.beside:
         return evaluation.means[metric]
-    new = evaluation.beside[NEW].means
-    if metric not in new:
-        raise ConfigError(
-            f"selection={options.selection}: {metric} cannot be computed of the {evaluation.beside[NEW].n_ranked} new "
-            f"items of validation; known: {', '.join(new)}. Name one as valid_metric, or take a larger share new_items."
-        )
+    new = evaluation.beside[NEW].means  # has the metric: `cutoff_notes` has refused what it cannot be computed of
     return new[metric] if options.selection == "new" else (evaluation.means[metric] + new[metric]) / 2
-
-
-def _n_ranked(model: Model, split: EvalSplit) -> int:
-    return model.n_items if split.candidates is None else len(split.candidates)
-
-
-def _fitting(options: EvaluationOptions, model: Model, split: EvalSplit) -> EvaluationOptions:
-    """Without the cutoffs that so few items cannot fill; new items may be few."""
-    n_ranked = _n_ranked(model, split)
-    cutoffs = tuple(k for k in options.cutoffs if k <= n_ranked)
-    return replace(options, cutoffs=cutoffs or options.cutoffs[:1])
 
 
 def ranked_items(model: Model, split: EvalSplit, options: EvaluationOptions) -> np.ndarray:
     """The rankings that `evaluate` scores: ids of each user's best items, best first, int64 [n_users, largest cutoff].
 
+    That is the largest one that can be filled.
+
     Raises:
-        DataError: fewer items can be ranked.
+        DataError: fewer items than the smallest cutoff can be ranked.
         UserError: a score is NaN.
     """
+    options = fitting(options, split, model.n_items)
     with _evaluation_mode(model), without_ids(model, split.cold_items):
         return rank(model, split, max(options.cutoffs), options.batch_size, options.device)
 

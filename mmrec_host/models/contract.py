@@ -175,6 +175,17 @@ class AddsColumns(Protocol):
 
 
 @runtime_checkable
+class ChecksConfig(Protocol):
+    """Knows of its configuration alone what cannot work; asked of the class.
+
+    Without it: that shows when the model is built, after the features have been computed.
+    """
+
+    def check(self, config: Any) -> None:
+        """`ConfigError` for what cannot work; nothing has been read, computed or written yet."""
+
+
+@runtime_checkable
 class EstimatesCost(Protocol):
     """Knows what it will cost before it is built; asked of the class.
 

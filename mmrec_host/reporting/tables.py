@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..registry import nearest
 from ..runs.record import RunRecord
+from ..runs.same_settings import differing, plain_label, same_settings
 from .cells import Cell, Column, Table
 from .marks import significantly_best
 
@@ -22,10 +23,11 @@ VALIDATION = "valid "  # so begin the columns of a model's own that are results,
 
 @dataclass(frozen=True)
 class Row:
-    """The runs of one label under one setting, a run a seed."""
+    """The runs of one label under its newest settings, a run a seed, and the runs under others."""
 
     label: str
     runs: list[RunRecord]
+    others: list[RunRecord]
 
 
 def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = None) -> list[Table]:
@@ -70,16 +72,41 @@ def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) ->
 def _rows(runs: Sequence[RunRecord]) -> list[Row]:
     by_label: dict[str, list[RunRecord]] = {}
     for run in runs:
-        by_label.setdefault(run.info["label"], []).append(run)
+        by_label.setdefault(plain_label(run.info["label"]), []).append(run)
     rows = []
-    for label, same in by_label.items():
+    for same in by_label.values():
         newest_first = sorted(same, key=lambda run: run.info["started"], reverse=True)
+        newest = newest_first[0]
         by_seed: dict[int, RunRecord] = {}
+        others = []
         for run in newest_first:
-            if run.info["settings_sha"] == newest_first[0].info["settings_sha"]:
+            if not same_settings(run, newest):
+                others.append(run)
+            else:
                 by_seed.setdefault(run.info["seed"], run)
-        rows.append(Row(label, [by_seed[seed] for seed in sorted(by_seed)]))
+        rows.append(Row(newest.info["label"], [by_seed[seed] for seed in sorted(by_seed)], others))
     return rows
+
+
+def _displaced(row: Row) -> str | None:
+    """A note on a row whose newest settings have fewer seeds than there were of others."""
+    seeds: dict[str, set[int]] = {}
+    for run in row.others:
+        seeds.setdefault(run.info["settings_sha"], set()).add(run.info["seed"])
+    most = max(seeds, key=lambda sha: len(seeds[sha]), default=None)
+    if most is None or len(seeds[most]) <= len(row.runs):
+        return None
+    other = next(run for run in row.others if run.info["settings_sha"] == most)
+    keys = differing(row.runs[-1], other)
+    shown = f", which differ in {', '.join(keys)}" if keys else ""
+    return (
+        f"{row.label}: the newest settings, with {_seeds(len(row.runs))}; left out: {_seeds(len(seeds[most]))} under "
+        f"other settings{shown}, such as {other.path.name}."
+    )
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' if n != 1 else ''}"
 
 
 def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
@@ -100,6 +127,7 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
         Column("peak MB", "number"): [_mean([_peak(run) for run in row.runs]) for row in rows],
         **{column: cells for column, cells in own.items() if column not in results},
     }
+    notes += filter(None, map(_displaced, rows))
     dropped = len(runs) - sum(len(row.runs) for row in rows)
     if dropped:
         notes.append(f"Left out: older runs, under other settings of the same name or of the same seed ({dropped}).")

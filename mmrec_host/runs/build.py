@@ -12,9 +12,16 @@ from ..data.features import Features
 from ..data.loader import TrainLoader
 from ..device import resolve_device
 from ..models.base import MODELS
-from ..models.contract import Model
+from ..models.contract import ChecksConfig, Model
 from ..random_states import init_seed
 from ..training.allocator import keep_freed_memory
+
+
+def require_sound(config: Config) -> None:
+    """Refuse, before anything is read or computed, what the model knows cannot work; `ConfigError`."""
+    model = MODELS.get(config["model"])
+    if isinstance(model, ChecksConfig):
+        model.check(config.replaced(device=resolve_device(config)))
 
 
 def build(

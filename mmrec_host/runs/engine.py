@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ..config import Config
+from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
+from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
 from ..models.contract import AddsColumns, Model, SavesExtras
 from ..processes import from_main
@@ -19,7 +21,7 @@ from ..training.model_state import restore
 from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer
-from .build import build, protocol
+from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
 from .record import RunRecord, same_run
@@ -57,13 +59,19 @@ def run(config: Config, since: datetime | None = None) -> Result:
     started = time.perf_counter()
     reset_peak_memory()
     options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
+    require_sound(config)
     root = Path(config["run_path"])
     earlier = find_earlier(root, config, since)
     if earlier is not None and earlier.info["status"] == "finished":
         return _finished_before(earlier, config)
+    dataset = load_dataset(config)
+    notes = cutoff_notes(options.evaluation, dataset.splits, dataset.interactions.n_items)
     record = open_record(earlier, root, config)
+    record.info["notes"] = notes
     try:
-        dataset, loader, model = build(config)
+        for note in notes:
+            log.warning(note)
+        dataset, loader, model = build(config, dataset)
         construct = time.perf_counter() - started
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
         log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())

@@ -15,6 +15,9 @@ class FollowedRecord(RunRecord):
     def append(self, name: str, line: Mapping[str, Any]) -> None:
         """Nothing."""
 
+    def remove(self) -> None:
+        """Nothing."""
+
     def save_per_user(self, valid: Evaluation, test: Evaluation) -> None:
         """Nothing."""
 

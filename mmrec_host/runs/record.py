@@ -19,10 +19,11 @@ import logging
 import math
 import os
 import re
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..environment import environment, peak_memory
-from ..errors import DataError
+from ..errors import DataError, UserError
 from ..files import write_whole
+from .same_settings import plain_label, recorded_settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +47,7 @@ log = logging.getLogger(__name__)
 SCHEMA_VERSION = 1
 DONE = ("finished", "searched")
 STATUSES = ("running", "failed", *DONE)
+NAME_SHA = 6  # characters of the settings' digest in a folder's name, which does not say all settings
 
 
 class OtherData(DataError):
@@ -65,7 +68,8 @@ class RunRecord:
         path: the folder.
         info: what run.json holds. From the start `status`, `label`, `model`, `dataset`, `seed`, `settings_sha`,
             `started`, `notes`; after `begin` also `valid_metric`, `protocol`, `features`, `parameters`, `environment`;
-            after `finish` also `best`, `test`, `seconds`, `columns`, `peak_memory_mb`; after `fail` also `error`.
+            after `finish` also `ended`, `best`, `test`, `seconds`, `columns`, `peak_memory_mb`; after `fail` also
+            `ended`, `error`.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
@@ -81,7 +85,9 @@ class RunRecord:
         """
         now = datetime.now(timezone.utc)  # noqa: UP017 (Python 3.10)
         label, dataset, seed = config.label(), config["dataset"], int(config["seed"])
-        path = _new_folder(Path(root) / _slug(dataset), f"{_slug(label)}-s{seed}-{now:%Y%m%d-%H%M%S}")
+        sha = config.settings_sha()
+        name = f"{_slug(label)}-{sha[:NAME_SHA]}-s{seed}-{now:%Y%m%d-%H%M%S}"
+        path = _new_folder(Path(root) / _slug(dataset), name)
         record = cls(
             path,
             {
@@ -91,7 +97,7 @@ class RunRecord:
                 "model": config["model"],
                 "dataset": dataset,
                 "seed": seed,
-                "settings_sha": config.settings_sha(),
+                "settings_sha": sha,
                 "started": now.isoformat(timespec="microseconds"),
                 "notes": [],
             },
@@ -115,7 +121,8 @@ class RunRecord:
                 litter.unlink()
             for file in self.path.glob("*.jsonl"):  # without half a line, to which the next would be joined
                 _write(file, "".join(json.dumps(line) + "\n" for line in self.lines(file.name)))
-            self.info.pop("error", None)
+            for key in ("error", "ended"):
+                self.info.pop(key, None)
             self.info["status"] = "running"
             self._write_info()
 
@@ -279,7 +286,7 @@ class RunRecord:
             test=test.all_means(),
             seconds=dict(seconds),
             columns=dict(columns),
-            notes=[*self.info["notes"], *outcome.notes],
+            notes=list(dict.fromkeys([*self.info["notes"], *outcome.notes])),
         )
 
     def finish_search(self, combinations: list[dict[str, Any]]) -> None:
@@ -287,11 +294,22 @@ class RunRecord:
         self._end("searched", combinations=combinations)
 
     def fail(self, error: BaseException) -> None:
-        """Note that the run ended in `error`."""
-        self._end("failed", error=f"{type(error).__name__}: {error}")
+        """Note that the run ended in `error`; of one that the user can mend before it has begun, nothing is left."""
+        if isinstance(error, UserError) and "protocol" not in self.info:
+            self._close()
+            self.remove()
+        else:
+            self._end("failed", error=f"{type(error).__name__}: {error}")
+
+    def remove(self) -> None:
+        """Delete the folder, and the one around it if no other run is there."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
 
     def _end(self, status: str, **info: Any) -> None:
-        self.info |= {"status": status, **info, **peak_memory()}
+        now = datetime.now(timezone.utc)  # noqa: UP017 (Python 3.10)
+        self.info |= {"status": status, "ended": now.isoformat(timespec="microseconds"), **info, **peak_memory()}
         try:
             self._write_info()
         finally:
@@ -302,15 +320,27 @@ class RunRecord:
         _write(self.path / "run.json", json.dumps(self.info, indent=1, allow_nan=False))
 
 
-def find_runs(root: Path, dataset: str) -> list[RunRecord]:
-    """All runs on a dataset, oldest first; a folder that is no readable record is warned of and left out."""
+def find_runs(root: Path, dataset: str | None = None) -> list[RunRecord]:
+    """All runs on a dataset, or on any, oldest first; a folder that is no readable record is warned of and left out."""
+    if dataset is None:
+        folders = [file.parent for file in Path(root).glob("*/*/run.json")]
+    else:
+        folders = [path for path in (Path(root) / _slug(dataset)).glob("*") if path.is_dir()]
     runs = []
-    for folder in sorted(p for p in (Path(root) / _slug(dataset)).glob("*") if p.is_dir()):
+    for folder in sorted(folders):
         try:
             runs.append(RunRecord.load(folder))
         except DataError as error:
             log.warning("left out: %s", error)
     return sorted(runs, key=lambda run: run.info["started"])
+
+
+def ended(info: Mapping[str, Any]) -> datetime:
+    """When a run ended; of one that has not, or did not say so, when it began and for how long it has counted."""
+    if "ended" in info:
+        return datetime.fromisoformat(info["ended"])
+    spent = (info.get("seconds") or {}).get("total") or 0
+    return datetime.fromisoformat(info["started"]) + timedelta(seconds=spent)
 
 
 def same_run(root: Path, config: Config) -> RunRecord | None:
@@ -323,8 +353,14 @@ def same_run(root: Path, config: Config) -> RunRecord | None:
 
 def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
     """That one of `runs`, oldest first."""
-    wanted = (config.settings_sha(), int(config["seed"]))
-    same = [run for run in runs if (run.info.get("settings_sha"), run.info["seed"]) == wanted]
+    sha, settings, label = config.settings_sha(), config.settings(), plain_label(config.label())
+    same = []
+    for run in runs:
+        if run.info["seed"] != int(config["seed"]):
+            continue
+        by_value = run.info.get("settings_sha") != sha and plain_label(run.info["label"]) == label
+        if run.info.get("settings_sha") == sha or (by_value and recorded_settings(run) == settings):
+            same.append(run)
     done = [run for run in same if run.info["status"] in DONE]
     return (done or same)[-1] if same else None
 

@@ -10,8 +10,9 @@ from typing import Any
 from ..config import Config
 from ..data.dataset import load_dataset
 from ..errors import ConfigError
+from ..evaluation.cutoffs import cutoff_notes
 from ..progress_bar import progress_bar
-from ..runs.build import build, protocol
+from ..runs.build import build, protocol, require_sound
 from ..runs.engine import find_earlier, open_record
 from ..training.checkpoint import Checkpoint
 from ..training.options import TrainingOptions
@@ -47,10 +48,14 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
         raise ConfigError(
             f"{config['model']}: its YAML has no `search` key whose values are free, so there is nothing to search."
         )
-    config["device"] = TrainingOptions.from_config(config).evaluation.device
+    options = TrainingOptions.from_config(config)
+    config["device"] = options.evaluation.device
+    require_sound(config)
     settings, root = config.replaced(search=grid), Path(config["run_path"]) / "searches"
     earlier = find_earlier(root, settings)
     dataset = load_dataset(config)
+    for note in cutoff_notes(options.evaluation, dataset.splits, dataset.interactions.n_items):
+        log.warning(note)
     data = protocol(config, dataset), dataset.features(config).fingerprint
     if earlier is not None and earlier.info["status"] == "searched":
         earlier.check_same(*data)

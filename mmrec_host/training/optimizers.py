@@ -19,11 +19,17 @@ OPTIMIZERS = {
 FUSED = {"adam", "adamw"}  # one pass over the parameters instead of six
 
 
-def build_optimizer(learner: str, groups: list[dict[str, Any]], weight_decay: float) -> torch.optim.Optimizer:
-    """The optimizer over the groups' trainable parameters; `ConfigError` for an unknown name or nothing to train."""
-    name = learner.lower()
+def optimizer_name(learner: str) -> str:
+    """One of OPTIMIZERS; `ConfigError` for another word."""
+    name = str(learner).lower()
     if name not in OPTIMIZERS:
         raise ConfigError(f"learner={learner!r}: must be one of {', '.join(OPTIMIZERS)}.")
+    return name
+
+
+def build_optimizer(learner: str, groups: list[dict[str, Any]], weight_decay: float) -> torch.optim.Optimizer:
+    """The optimizer over the groups' trainable parameters; `ConfigError` for an unknown name or nothing to train."""
+    name = optimizer_name(learner)
     groups = [{**g, "params": [p for p in g["params"] if p.requires_grad]} for g in groups]
     groups = [{"weight_decay": weight_decay, **g} for g in groups if g["params"]]
     if not groups:

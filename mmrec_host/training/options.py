@@ -10,6 +10,7 @@ from ..config import Config
 from ..errors import ConfigError, noted
 from ..evaluation.options import EvaluationOptions
 from ..yaml_values import flow
+from .optimizers import optimizer_name
 
 CLIPPING = {"max_norm", "norm_type", "error_if_nonfinite", "foreach"}
 
@@ -39,12 +40,15 @@ class TrainingOptions:
         """The options that the keys of training and evaluation say.
 
         Raises:
-            ConfigError: all that is wrong, reported together: a negative `weight_decay`, a `learning_rate_scheduler` or
-                a `clip_grad_norm` of another form, and what `EvaluationOptions.from_config` refuses.
+            ConfigError: all that is wrong, reported together: an unknown `learner`, a negative `weight_decay`, a
+                `learning_rate_scheduler` or a `clip_grad_norm` of another form, and what
+                `EvaluationOptions.from_config` refuses.
         """
         errors: list[str] = []
         with noted(errors):
             evaluation = EvaluationOptions.from_config(config)
+        with noted(errors):
+            optimizer_name(config["learner"])
         decay = config["weight_decay"] or 0.0
         if not (decay == 0 or _positive(decay)):
             errors.append(f"weight_decay={flow(decay)}: must be 0 or more.")

@@ -19,6 +19,20 @@ from .feature_slots import FeatureSlots
 BASE, FEATURES = "base.", "features."  # beginnings of the names in a state
 
 
+def require_base(config: Any, reads_features: bool) -> None:
+    """`ConfigError` for a base that cannot be tuned through, as far as the configuration says so."""
+    name = config["base"]
+    if not reads_features:
+        raise ConfigError(
+            f"base={name} reads no item features, so there is nothing to tune. VBPR, Content, FREEDOM and LATTICE "
+            "read them."
+        )
+    if name == config["model"]:
+        raise ConfigError(f"base={name}: must be another recommender, such as VBPR, Content, FREEDOM or LATTICE.")
+    if config["use_full_sampling"]:
+        raise ConfigError(f"base={name}: trains on batches of users (use_full_sampling), which have no item pools.")
+
+
 class BaseOnFeatures(nn.Module):
     """A registered recommender R_ψ on the frozen features of a loader, which are then replaced by tuned ones.
 
@@ -39,16 +53,7 @@ class BaseOnFeatures(nn.Module):
         super().__init__()
         self.config, self.device = config, config["device"]
         self.frozen: dict[str, Tensor] = dataloader.features.tables()
-        name = config["base"]
-        if not self.frozen:
-            raise ConfigError(
-                f"base={name} reads no item features, so there is nothing to tune. VBPR, Content, FREEDOM and LATTICE "
-                "read them."
-            )
-        if name == config["model"]:
-            raise ConfigError(f"base={name}: must be another recommender, such as VBPR, Content, FREEDOM or LATTICE.")
-        if config["use_full_sampling"]:
-            raise ConfigError(f"base={name}: trains on batches of users (use_full_sampling), which have no item pools.")
+        require_base(config, bool(self.frozen))
         self.build(dataloader)
 
     def build(self, dataloader: Any) -> None:

@@ -40,6 +40,13 @@ def teacher_values(config: Config) -> dict[str, Any]:
     return {key: value for key, value in config.overrides.items() if key in common}
 
 
+def check_teachers(names: Sequence[str], config: Config) -> None:
+    """Resolve the configurations of the teachers beside the base; `ConfigError` if one of them is wrong."""
+    for name in names:
+        if name != BASE:
+            run_config(name, teacher_values(config), config)
+
+
 def train_teachers(names: Sequence[str], config: Config) -> list[Trained]:
     """The teachers beside the base, trained on the same rows and features and selected by validation.
 
@@ -47,8 +54,7 @@ def train_teachers(names: Sequence[str], config: Config) -> list[Trained]:
         ConfigError: the configuration of one of them is wrong.
     """
     others, values = [name for name in names if name != BASE], teacher_values(config)
-    for name in others:  # all are checked before one is trained
-        run_config(name, values, config)
+    check_teachers(others, config)  # all of them before one is trained
     trained = []
     for name in others:
         model, result = run_beside(name, values, config)

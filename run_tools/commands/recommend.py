@@ -11,7 +11,7 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
 
 EXAMPLES = """examples:
-  --run runs/mini/VBPR-s999-20260101-120000 --user 5      the ten best items for user 5
+  --run last --user 5                                     the ten best items for user 5, by the run that finished last
   --run 120000 --item B0012XYZ -k 5                       by the end of the run's name; an item by its original id
   --run 120000 --text "red clay pot" --image pot.jpg      an item that the catalogue does not have
   --run 120000 --all-users --output all.jsonl             a line of JSON for each user

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmrec_host.errors import DataError
+from mmrec_host.evaluation.cutoffs import fitting
 from mmrec_host.evaluation.evaluator import ranked_items
 from mmrec_host.evaluation.metrics import per_user_metrics
 from mmrec_host.evaluation.options import EvaluationOptions
@@ -58,7 +59,8 @@ def open_sides(folders: Sequence[Path], **replaced: Any) -> list[Side]:
     sides = []
     for name, run in zip(names, runs):
         split = run.dataset.splits.test
-        ranked = ranked_items(run.model, split, replace(options, device=run.config["device"]))
-        per_user = per_user_metrics(ranked, split.positives, options.metrics, options.cutoffs)
+        filled = fitting(replace(options, device=run.config["device"]), split, run.model.n_items)
+        ranked = ranked_items(run.model, split, filled)
+        per_user = per_user_metrics(ranked, split.positives, filled.metrics, filled.cutoffs)
         sides.append(Side(name, run, ranked, per_user))
     return sides

@@ -11,7 +11,9 @@ import re
 import numpy as np
 import pytest
 
+from mmrec_host.cli.listed_values import expand
 from mmrec_host.cli.main import OUR_PACKAGES, main
+from mmrec_host.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,35 @@ def test_a_list_of_options_is_a_run_each_in_one_table_with_what_each_costs(words
         assert float(row["peft share %"]) == pytest.approx(share, rel=0.02)
         assert float(row["adapter kB"]) * 1000 > 4 * float(row["peft parameters"])  # float32
     assert len(tuned) == 4
+
+
+def test_any_key_of_one_value_may_be_listed_for_the_models_that_know_it(words, capsys, tmp_path):
+    listed = ["mode=[frozen,frozen_continued]", "n_layers=[1,2]", "stage2_epochs=1", "seed=[3,4]"]
+    assert main(["-q", "-m", "PTMRec", "LightGCN", "BPR", "-d", "toy", *listed, *words]) == 0
+    capsys.readouterr()
+    assert main(["table", "-d", "toy", "--runs", str(tmp_path / "runs"), "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    changed = [
+        re.findall(r"^\w+|mode=\w+|n_layers=\d", row["model"]) for row in rows if row["model"].split()[0] != "VBPR"
+    ]
+    frozen, continued, one, two, bpr = changed
+    assert (frozen, continued) == (["PTMRec", "mode=frozen"], ["PTMRec", "mode=frozen_continued"])
+    assert (one, two, bpr) == (["LightGCN", "n_layers=1"], ["LightGCN"], ["BPR"])  # 2 is the default
+    assert {row["seeds"] for row in rows} == {"2"}
+
+
+def test_what_is_a_list_already_or_changes_no_result_is_not_run_for_each(words, capsys):
+    changes = {"kt_teacher": ["base", "VBPR"], "vision_blocks": [3, 4], "topk": [5, 10], "kt_weight": [0, 1, 1]}
+    runs = expand("PTMRec", "toy", changes)
+    assert runs == [{**changes, "kt_weight": weight} for weight in (0, 1)]
+    for_options = expand("PTMRec", "toy", {"peft": ["lora", "adapter"], "adapter_width": [4, 8]})
+    assert [(run["peft"], run["adapter_width"]) for run in for_options] == [
+        ("lora", [4, 8]),
+        ("adapter", 4),
+        ("adapter", 8),
+    ]
+    with pytest.raises(ConfigError, match=r"workers=\[0, 1\].*changes no result"):
+        expand("BPR", "toy", {"workers": [0, 1]})
 
 
 def test_a_failed_model_does_not_stop_the_others(words, capsys):
@@ -126,6 +157,7 @@ def test_help_anywhere(argv, capsys):
         (["-m", "PTMRec", "-d", "toy", "peft=lorra"], "lora"),
         (["-m", "PTMRec", "-d", "toy", "peft=[side,lorra]"], "did you mean 'lora'"),
         (["-m", "PTMRec", "-d", "toy", "peft=[]"], "peft=[a, b]"),
+        (["-m", "PTMRec", "-d", "toy", "mode=[frozen,twostage]"], "two_stage"),
         (["-m", "PTMRec", "-d", "toy", "peft=[lora,side]", "adapter_width=3"], "adapter_width"),
         (["-m", "PTMRec", "-d", "toy", "peft=[lora,adapter]", "PTMRec.adapter_widht=3"], "'adapter_widht'"),
         (["-m", "VBPR", "-d", "toy", "encoder=vit-b-32"], "encoder=offline"),
@@ -147,13 +179,16 @@ def test_help_anywhere(argv, capsys):
         (["-m", "PTMRec", "-d", "toy", "pool_size=1"], "2 or more"),
         (["-m", "PTMRec", "-d", "toy", "mode=two_stages"], "joint_kt"),
         (["-m", "PTMRec", "-d", "toy", "base=LightGCN"], "reads no item features"),
+        (["-m", "LATTICE", "-d", "toy", "cf_model=gcn"], "must be lightgcn, ngcf or mf"),
+        (["-m", "PTMRec", "-d", "toy", "kt_teacher=[base,FREEDON]"], "did you mean 'FREEDOM'"),
     ],
 )
-def test_what_the_user_can_mend_is_a_message_and_exit_code_2(words, argv, message, capsys):
+def test_what_the_user_can_mend_is_a_message_and_exit_code_2_and_leaves_no_run(words, argv, message, capsys, tmp_path):
     given = {word.partition("=")[0] for word in argv if "=" in word}
     assert main([*argv, "-q", *(w for w in words if w.partition("=")[0] not in given)]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ") and message in captured.err and "Traceback" not in captured.err
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("run.json"))
 
 
 def test_a_plugin_file_adds_a_model(words, tmp_path, capsys):

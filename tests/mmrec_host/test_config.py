@@ -114,6 +114,25 @@ def test_settings_digest_ignores_the_seed_and_where_things_lie():
     assert a.settings_sha() == b.settings_sha() != c.settings_sha()
 
 
+def test_settings_compare_by_value_however_it_is_written():
+    def written(**values):
+        config = load_config("LATTICE", "mini", overrides={key: parse_value(text) for key, text in values.items()})
+        return config.settings_sha(), config.label()
+
+    texts = {
+        "reg_weight": ("0", "0.0"),
+        "lambda_coeff": ("1", "1.0"),
+        "clip_grad_norm": ("5", "5.0"),
+        "n_layers": ("2", "2e0"),
+    }
+    for key, (one, other) in texts.items():
+        assert written(**{key: one}) == written(**{key: other})
+    schedules = [written(learning_rate_scheduler=text) for text in ("[1, 50]", "[1.0, 50.0]", "[0.9, 50]")]
+    assert schedules[0] == schedules[1] != schedules[2]
+    assert load_config("LATTICE", "mini", overrides={"reg_weight": 0}).settings()["reg_weight"] == 0
+    assert written(reg_weight="0")[0] != written(reg_weight="1")[0]
+
+
 @pytest.mark.parametrize("model", sorted({"BPR", "LightGCN", "VBPR", "LATTICE", "FREEDOM", "Content", "PTMRec"}))
 def test_every_search_key_is_a_key_of_its_model(model):
     MODELS.get(model)

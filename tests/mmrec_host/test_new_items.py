@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mmrec_host.config import load_config
+from mmrec_host.data.dataset import Dataset
 from mmrec_host.data.interactions import Interactions
 from mmrec_host.data.new_items import NEW, NEW_IN_ALL, draw_new_items
 from mmrec_host.data.splits import make_splits
@@ -120,6 +121,29 @@ def test_the_best_epoch_is_the_best_of_what_is_asked_for(toy_keys, selection):
 def test_a_cutoff_that_few_new_items_cannot_fill_is_left_out_there(toy_keys):
     result = quick_start("VBPR", "toy", {**toy_keys, "new_items": 0.25, "topk": [2, 20], "valid_metric": "Recall@20"})
     assert "recall@20" in result.test and "new/recall@20" not in result.test and "new/recall@2" in result.test
-    with pytest.raises(ConfigError, match="selection=new: recall@20 cannot be computed of the 4 new items"):
+    assert result.record.info["notes"] == [
+        f"{name}: {n} items are ranked, so topk 20 is left out." for name, n in (("valid, new", 4), ("test, new", 8))
+    ]
+    with pytest.raises(ConfigError, match="valid, new: valid_metric=recall@20 cannot .* 4 items .* known: recall@2"):
         keys = {**SMALL, "topk": [2, 20], "valid_metric": "Recall@20", "selection": "new"}
         quick_start("VBPR", "toy", {**toy_keys, **keys})
+
+
+def test_a_ranking_of_too_few_new_items_is_left_out(toy_keys):
+    result = quick_start("BPR", "toy", {**toy_keys, "new_items": 0.1})
+    assert "valid, new: one item is ranked, so this ranking is left out." in result.record.info["notes"]
+    assert not any(name.startswith("new/") for name in result.valid) and "new in all/recall@5" in result.valid
+
+
+def test_cutoffs_that_cold_items_cannot_fill_are_left_out_before_anything_is_encoded(toy_keys, monkeypatch):
+    cold = {**toy_keys, "cold_items": 0.5}  # 8 items for validation, 16 for test
+    result = quick_start("BPR", "toy", {**cold, "valid_metric": "Recall@5"})
+    assert {"recall@5"} == {name for name in result.valid if name.startswith("recall@")}
+    assert {"recall@5", "recall@10"} == {name for name in result.test if name.startswith("recall@")}
+    assert set(result.test) <= set(result.record.per_user())
+    monkeypatch.setattr(Dataset, "features", lambda *_: pytest.fail("encoded"))
+    with pytest.raises(ConfigError, match="valid: valid_metric=recall@20 .* 8 items"):
+        quick_start("VBPR", "toy", cold)
+    with pytest.raises(ConfigError, match="test: topk=17 .* 16 items|valid: valid_metric=recall@17 .* 8 items"):
+        quick_start("VBPR", "toy", {**cold, "topk": [17], "valid_metric": "Recall@17"})
+    assert len(find_runs(toy_keys["run_path"], "toy")) == 1

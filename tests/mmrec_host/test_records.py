@@ -52,6 +52,21 @@ def test_run_is_running_from_the_start_and_failed_after_an_error(tmp_path: Path)
     assert (info["status"], info["error"]) == ("failed", "ValueError: no such thing")
 
 
+def test_what_the_user_can_mend_before_a_run_has_begun_leaves_nothing(tmp_path: Path) -> None:
+    created_run(tmp_path, "BPR").fail(DataError("no such data"))
+    assert not list(tmp_path.iterdir())
+    begun = begun_run(tmp_path, "BPR")
+    begun.fail(DataError("the disk is full"))
+    assert RunRecord.load(begun.path).info["error"] == "DataError: the disk is full"
+
+
+def test_folder_names_differ_where_settings_do_however_long_the_label(tmp_path: Path) -> None:
+    long = "PTMRec " + "a_key_of_a_long_name=1 " * 9
+    runs = [begun_run(tmp_path, long, learning_rate=rate) for rate in (0.1, 0.1, 0.2)]
+    names = [re.sub(r"-s1-\d{8}-\d{6}(-\d)?$", "", run.path.name) for run in runs]
+    assert names[0] == names[1] != names[2] and max(map(len, names)) < 100
+
+
 def test_same_label_seed_and_second_get_folders_of_their_own(tmp_path: Path) -> None:
     paths = {created_run(tmp_path, "BPR").path for _ in range(5)}
     assert len(paths) == 5 and all((path / "run.json").is_file() for path in paths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -148,6 +149,30 @@ def test_newest_settings_and_newest_run_of_a_seed_stand_in_the_row(tmp_path: Pat
     assert column(table, "seeds")[0].value == 2
     assert column(table, "recall@20")[0].value == pytest.approx(0.3)
     assert any(note.startswith("Left out: older runs") and "(3)" in note for note in table.notes)
+
+
+def test_settings_written_otherwise_are_the_same_row(tmp_path: Path) -> None:
+    """`0` and `0.0` had two digests in older runs, and two labels."""
+    for seed, (label, rate) in enumerate([("BPR", 0), ("BPR", 0.0), ("BPR rate=1", 1), ("BPR rate=1.0", 1.0)]):
+        run = finished_run(tmp_path, "BPR", values(0.2), seed, learning_rate=rate)
+        (run.path / "run.json").write_text(json.dumps({**run.info, "label": label}))
+    runs = find_runs(tmp_path, "toys")
+    assert len({run.info["settings_sha"] for run in runs}) == 4
+    table = only(results_table(runs))
+    assert [cell.value for cell in column(table, "seeds")] == [2, 2]
+    assert not any("Left out" in note or "left out" in note for note in table.notes)
+
+
+def test_a_row_of_more_seeds_is_not_displaced_without_a_word(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        finished_run(tmp_path, "BPR", values(0.9), seed, new_items=0.1)
+    newer = finished_run(tmp_path, "BPR", values(0.2), 1, new_items=0.2)
+    table = only(results_table(find_runs(tmp_path, "toys")))
+    (note,) = (note for note in table.notes if note.startswith("BPR: the newest settings, with 1 seed;"))
+    assert "3 seeds under other settings, which differ in new_items" in note and newer.path.name not in note
+    finished_run(tmp_path, "BPR", values(0.2), 2, new_items=0.2)
+    finished_run(tmp_path, "BPR", values(0.2), 3, new_items=0.2)
+    assert not any(note.startswith("BPR:") for note in only(results_table(find_runs(tmp_path, "toys"))).notes)
 
 
 def test_unfinished_runs_are_counted_not_shown(tmp_path: Path) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from ...config import Config, known_keys, load_config, parse_overrides
-from ...config_layers import collect_layers
 from ...errors import ConfigError
 from ...ranks import is_main, n_processes
+from ..listed_values import expand
 from ..main import report
 from ..plugins import add_plugin_arguments, load_plugins
 
@@ -21,7 +18,7 @@ EXAMPLES = """examples:
   -m PTMRec VBPR LATTICE FREEDOM LightGCN -d mini --seeds 3   five models, one table
   -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
-  -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each option, one table
+  -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each value, one table; so for any key of one value
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
   -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
 
@@ -66,7 +63,7 @@ class RunCommand:
             "overrides",
             nargs="*",
             metavar="key=value",
-            help="override a key of the YAML files; Model.key=value for one model",
+            help="override a key of the YAML files; Model.key=value for one model; key=[a,b]: a run for each",
         )
 
     def run(self, args: argparse.Namespace) -> int:
@@ -105,7 +102,7 @@ def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str]
 
 
 def resolve(args: argparse.Namespace) -> list[Config]:
-    """A configuration for each model and each choice of options; a key may be unknown to some of them, not to all."""
+    """A configuration for each model and each choice of listed values; a key may be unknown to some, not to all."""
     from ...models.base import MODELS
 
     for name in args.model:
@@ -131,21 +128,6 @@ def resolve(args: argparse.Namespace) -> list[Config]:
         )
         for name, changes in runs
     ]
-
-
-def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One set of changes for each combination of the values of option groups that were given lists.
-
-    Raises:
-        ConfigError: an empty list.
-    """
-    single = {key: value for key, value in changes.items() if not isinstance(value, list)}
-    groups = {key for layer in collect_layers(model, dataset, single) for key in layer.option_groups}
-    lists = {key: list(dict.fromkeys(map(str, value))) for key, value in changes.items() if key in groups - set(single)}
-    for key, values in lists.items():
-        if not values:
-            raise ConfigError(f"{key}=[]: names nothing to run; give one or more names, such as {key}=[a, b].")
-    return [{**changes, **dict(zip(lists, choice))} for choice in itertools.product(*lists.values())]
 
 
 def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:

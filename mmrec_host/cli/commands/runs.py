@@ -1,0 +1,46 @@
+"""`ptmrec runs`: the runs that there are."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ...config_layers import folders, read_layer
+from ...errors import DataError
+
+
+class RunsCommand:
+    """List runs, the newest last."""
+
+    help = "list runs, the newest last: when, how it ended, metric on test, seed, settings, folder"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments."""
+        default = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
+        parser.add_argument("-d", "--dataset", metavar="NAME", help="of this dataset; default: of all")
+        parser.add_argument("--runs", type=Path, default=default, metavar="PATH", help=f"default: {default}")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print two lines a run, what came out and where it lies; `DataError` if there is none."""
+        from ...runs.record import ended, find_runs
+
+        records = sorted(find_runs(args.runs, args.dataset), key=lambda record: ended(record.info))
+        if not records:
+            of = f" on {args.dataset!r}" if args.dataset else ""
+            raise DataError(f"no run{of} under {args.runs}. Run a model first, or name another folder with --runs.")
+        for record in records:
+            began = datetime.fromisoformat(record.info["started"]).astimezone()
+            print(f"{began:%Y-%m-%d %H:%M}  {record.info['status']:<8}  {line(record.info)}\n  {record.path}")
+        return 0
+
+
+def line(info: dict[str, Any]) -> str:
+    """What came out, the seed, and what was run."""
+    metric = info.get("valid_metric", "")
+    value = (info.get("test") or {}).get(metric)
+    reason = (info.get("error") or "").partition("\n")[0]
+    outcome = f"  ({reason})" if reason else ""
+    shown = f"{metric} {value:.4f}" if value is not None else "–"
+    return f"{shown:<18}  seed {info['seed']}  {info['dataset']}: {info['label']}{outcome}"
