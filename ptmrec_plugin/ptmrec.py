@@ -115,6 +115,10 @@ class PTMRec(Model):
         gain = None if before is None else outcome.best.score - before
         return tuning_columns(self.config["peft"], self.stage2.tuner, self.adapter_bytes, gain)
 
+    def meaning(self) -> str:
+        """What the mode does."""
+        return self.mode.meaning
+
     @classmethod
     def dry_run(cls, config: Any, dataset: Any) -> list[str]:
         """Encodings an epoch, cache size and memory, for `--dry-run`."""

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # What users have a taste for, and its values; two are seen in the picture, two are read in the text.
 TASTES = {"tone": tuple(TONES), "hue": tuple(HUES), "material": tuple(MATERIALS), "style": tuple(STYLES)}
 LOOKS = {"kind": tuple(SILHOUETTES), "pattern": tuple(PATTERNS)}  # seen in the picture too, and of no interest to users
-N_COMMUNITIES = 10  # of users and items, in neither picture nor text: what only collaborative filtering can find
+COMMUNITIES = range(10)  # of users and items, in neither picture nor text: what only collaborative filtering can find
 USERS = "users.jsonl"  # who has which taste
 README = """# mini: synthetic
 
@@ -44,9 +44,9 @@ Nothing about real data follows from results on it.
 Attributes = dict[str, np.ndarray]
 
 
-def draw_attributes(n: int, sizes: Mapping[str, int], rng: np.random.Generator) -> Attributes:
-    """Each attribute's values for n items or users, int64 [n], evenly spread and independent."""
-    return {name: rng.permutation(np.arange(n) % size) for name, size in sizes.items()}
+def draw_attributes(n: int, values: Mapping[str, Sequence[Any]], rng: np.random.Generator) -> Attributes:
+    """Each attribute for n items or users, int64 [n]: places in its values, evenly spread and independent."""
+    return {name: rng.permutation(np.arange(n) % len(known)) for name, known in values.items()}
 
 
 def draw_purchases(users: Attributes, items: Attributes, options: MiniOptions, rng: np.random.Generator) -> np.ndarray:
@@ -94,9 +94,8 @@ def make_mini(folder: Path, config: Mapping[str, Any]) -> None:
     if folder.is_dir() and not is_outdated(folder, options):
         return
     rng = np.random.default_rng(options.seed)
-    tastes, looks = ({name: len(values) for name, values in of.items()} for of in (TASTES, LOOKS))
-    items = draw_attributes(options.items, {**tastes, **looks, "community": N_COMMUNITIES}, rng)
-    users = draw_attributes(options.users, {**tastes, "community": N_COMMUNITIES}, rng)
+    items = draw_attributes(options.items, {**TASTES, **LOOKS, "community": COMMUNITIES}, rng)
+    users = draw_attributes(options.users, {**TASTES, "community": COMMUNITIES}, rng)
     rows = split_rows(draw_purchases(users, items, options, rng), rng)
 
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ def keep_aside(folder: Path) -> None:
     home = next(place for place in free if not place.exists())
     home.mkdir()
     os.replace(folder, home / folder.name)
-    said = "%s is of an older version of this program and made anew; the old one is kept: runs on it open with data_path=%s"
+    said = "%s is of an older version of this program, and made anew; runs on the old one open with data_path=%s"
     log.warning(said, folder, home)
 
 

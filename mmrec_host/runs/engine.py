@@ -11,7 +11,7 @@ from pathlib import Path
 from ..config import Config
 from ..environment import reset_peak_memory
 from ..evaluation.evaluator import evaluate
-from ..models.contract import AddsColumns, Model, SavesExtras
+from ..models.contract import AddsColumns, ExplainsRow, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
@@ -76,7 +76,8 @@ def run(config: Config, since: datetime | None = None) -> Result:
             save_model(record.path, outcome.best.state, model)
             if isinstance(model, SavesExtras):
                 model.save_extras(record.path)
-        record.finish(outcome, test, seconds, columns=model.columns(outcome) if isinstance(model, AddsColumns) else {})
+        columns = model.columns(outcome) if isinstance(model, AddsColumns) else {}
+        record.finish(outcome, test, seconds, columns, model.meaning() if isinstance(model, ExplainsRow) else "")
         if is_main():
             draw_curve(record)
         checkpoint.remove()

@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
   -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each option, one table
+  -m PTMRec -d mini "mode=[two_stage,frozen_kt]"          likewise: tuning, and the control that tunes nothing
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
   -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
 
@@ -134,14 +135,18 @@ def resolve(args: argparse.Namespace) -> list[Config]:
 
 
 def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One set of changes for each combination of the values of option groups that were given lists.
+    """One set of changes for each combination of the values of keys that take one of several and were given lists.
+
+    Such keys are option groups (a PEFT variant) and those whose YAML lists what is allowed (a mode).
 
     Raises:
         ConfigError: an empty list.
     """
     single = {key: value for key, value in changes.items() if not isinstance(value, list)}
-    groups = {key for layer in collect_layers(model, dataset, single) for key in layer.option_groups}
-    lists = {key: list(dict.fromkeys(map(str, value))) for key, value in changes.items() if key in groups - set(single)}
+    choices = {key for x in collect_layers(model, dataset, single) for key in (*x.option_groups, *x.allowed)}
+    lists = {
+        key: list(dict.fromkeys(map(str, value))) for key, value in changes.items() if key in choices - set(single)
+    }
     for key, values in lists.items():
         if not values:
             raise ConfigError(f"{key}=[]: names nothing to run; give one or more names, such as {key}=[a, b].")
