@@ -10,7 +10,7 @@ class Mode:
     """Which stages run and what the second one does.
 
     Attributes:
-        meaning: the same in words, for a table with rows of several modes.
+        meaning: the same in words, but for the teachers.
     """
 
     meaning: str
@@ -22,14 +22,10 @@ class Mode:
 
 
 MODES = {
-    "two_stage": Mode("stage 1 on frozen features; stage 2 tunes the encoder, guided by teachers"),
+    "two_stage": Mode("stage 2 tunes the encoder"),
     "frozen": Mode("stage 1 alone, on frozen features", stage2=False, peft=False, transfer=False),
-    "frozen_continued": Mode(
-        "stage 2 tunes nothing and has no teachers: what more training does", peft=False, transfer=False
-    ),
-    "frozen_kt": Mode("the same stages and teachers, but the encoder stays frozen: what teachers do alone", peft=False),
-    "joint": Mode(
-        "no stage 1, no teachers: encoder and recommender from scratch", stage1=False, transfer=False, from_scratch=True
-    ),
-    "joint_kt": Mode("encoder and recommender from scratch, guided by teachers", from_scratch=True),
+    "frozen_continued": Mode("stage 2 leaves the encoder frozen", peft=False, transfer=False),
+    "frozen_kt": Mode("stage 2 leaves the encoder frozen", peft=False),
+    "joint": Mode("encoder and recommender from scratch", stage1=False, transfer=False, from_scratch=True),
+    "joint_kt": Mode("encoder and recommender from scratch", from_scratch=True),
 }

@@ -89,10 +89,8 @@ def test_a_list_of_modes_is_a_row_each_and_the_table_says_what_they_do(words, ca
     keys = ["mode=[frozen,frozen_continued]", "stage2_epochs=1", "kt_teacher=[base]"]
     assert main(["-q", "-m", "PTMRec", "VBPR", "-d", "toy", *words, *keys]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    for mode, means in (
-        ("frozen", "stage 1 alone, on frozen features."),
-        ("frozen_continued", "stage 2 tunes nothing"),
-    ):
+    left = "stage 2 leaves the encoder frozen, without teachers."
+    for mode, means in (("frozen", "stage 1 alone, on frozen features."), ("frozen_continued", left)):
         assert re.search(f"PTMRec [^:]*mode={mode}( [^:]*)?: {means}", said)
 
 
