@@ -55,7 +55,7 @@ class MMRecModel(Model):
         if cold := [key for key in ("cold_items", "new_items") if config[key]]:
             raise ConfigError(
                 f"{cold[0]}={config[cold[0]]}: {self.file.name} is a model of MMRec's, whose free vectors of "
-                "cold items cannot be told from the trained ones, so that they would be ranked by chance. Leave it out."
+                "cold items cannot be told from the trained ones, so that they would be ranked by chance. Set it to 0."
             )
         self.config, self.device, self._dataloader = config, config["device"], dataloader
         self._states = random_states()

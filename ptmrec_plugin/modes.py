@@ -1,12 +1,4 @@
-"""What the modes of PTMRec are.
-
-two_stage          stage 1 on frozen features; stage 2 tunes φ and ψ with knowledge transfer from stage 1's best
-frozen             stage 1 only
-frozen_continued   stage 2's loop without PEFT and without transfer: what more training alone does
-frozen_kt          stage 2's loop without PEFT, with transfer: what self-distillation alone does
-joint              no stage 1: φ and ψ from scratch, without transfer
-joint_kt           joint, with a teacher from stage 1 that the run may not end in
-"""
+"""What the modes of PTMRec are."""
 
 from __future__ import annotations
 
@@ -15,8 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mode:
-    """Which stages run and what the second one does."""
+    """Which stages run and what the second one does.
 
+    Attributes:
+        meaning: the same in words, but for the teachers.
+    """
+
+    meaning: str
     stage1: bool = True
     stage2: bool = True
     peft: bool = True
@@ -25,10 +22,10 @@ class Mode:
 
 
 MODES = {
-    "two_stage": Mode(),
-    "frozen": Mode(stage2=False, peft=False, transfer=False),
-    "frozen_continued": Mode(peft=False, transfer=False),
-    "frozen_kt": Mode(peft=False),
-    "joint": Mode(stage1=False, transfer=False, from_scratch=True),
-    "joint_kt": Mode(from_scratch=True),
+    "two_stage": Mode("stage 2 tunes the encoder"),
+    "frozen": Mode("stage 1 alone, on frozen features", stage2=False, peft=False, transfer=False),
+    "frozen_continued": Mode("stage 2 leaves the encoder frozen", peft=False, transfer=False),
+    "frozen_kt": Mode("stage 2 leaves the encoder frozen", peft=False),
+    "joint": Mode("encoder and recommender from scratch", stage1=False, transfer=False, from_scratch=True),
+    "joint_kt": Mode("encoder and recommender from scratch", from_scratch=True),
 }

@@ -125,6 +125,12 @@ class PTMRec(Model):
         gain = None if before is None else outcome.best.score - before
         return tuning_columns(self.config["peft"], self.stage2.tuner, self.adapter_bytes, gain)
 
+    def meaning(self) -> str:
+        """What the mode does, and whether anybody teaches."""
+        if self.options is None:
+            return self.mode.meaning
+        return f"{self.mode.meaning}, {'guided by' if self.options.kt_weight else 'without'} teachers"
+
     @classmethod
     def dry_run(cls, config: Any, dataset: Any) -> list[str]:
         """Encodings an epoch, cache size and memory, for `--dry-run`."""

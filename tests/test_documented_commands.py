@@ -39,6 +39,7 @@ NOT_RUN = {  # beginning of a command -> why
 MADE = {  # command -> a file that it leaves
     r"ptmrec prepare (\w+)": "data/{0}/{0}.inter",
     r"ptmrec show": "page.html",
+    r"ptmrec demo": "demo.html",
     r"ptmrec recommend .*--output (\S+)": "{0}",
     r"ptmrec table .*--(?:plot|output) (\S+)": "{0}",
     r"ptmrec study (\w+)(?!.*--dry-run)": "studies/{0}/report.html",
@@ -46,6 +47,8 @@ MADE = {  # command -> a file that it leaves
     r"ptmrec export vectors .*--to (\S+) --format parquet": "{0}/item_vectors.parquet",
     r"ptmrec export adapter .*--to (\S+)": "{0}/README.md",
 }
+MINI = {"encoder": "tiny", "mini_users": 60, "mini_items": 120, "mini_purchases": [8, 20]}
+MINI |= {"topk": [3, 10], "valid_metric": "Recall@3"}
 SMALL = {
     "overall": {
         "epochs": 1,
@@ -56,7 +59,7 @@ SMALL = {
         "progress": False,
     },
     "PTMRec": {"stage2_epochs": 1, "joint_epochs": 1},
-    "mini": {"encoder": "tiny", "mini_users": 60, "mini_items": 120, "mini_purchases": [8, 20], "topk": [3, 20]},
+    **dict.fromkeys(("mini", "mini-gap"), MINI),
     "ml-latest-small": {"encoder": "tiny"},
     "office": {"encoder": "tiny"},
     **{name: sources_of(name) for name in AMAZON},

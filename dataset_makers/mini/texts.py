@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 # Each value has several words, so that no single token tells it.
-MATERIALS = (
-    ("walnut", "oak", "pine"),
-    ("linen", "wool", "cotton"),
-    ("steel", "brass", "copper"),
-    ("nylon", "vinyl", "acrylic"),
-)
-STYLES = (
-    ("minimal", "plain", "sleek"),
-    ("rustic", "rugged", "rural"),
-    ("playful", "quirky", "funny"),
-    ("graceful", "noble", "refined"),
-)
+MATERIALS = {
+    "wood": ("walnut", "oak", "pine"),
+    "cloth": ("linen", "wool", "cotton"),
+    "metal": ("steel", "brass", "copper"),
+    "plastic": ("nylon", "vinyl", "acrylic"),
+}
+STYLES = {
+    "minimal": ("minimal", "plain", "sleek"),
+    "rustic": ("rustic", "rugged", "rural"),
+    "playful": ("playful", "quirky", "funny"),
+    "elegant": ("graceful", "noble", "refined"),
+}
 SENTENCES = (
     "A {style} {kind} with {material} details, for {use}.",
     "{style} {kind} trimmed in {material}, made for {use}.",
@@ -61,7 +61,7 @@ REMARKS = (
 )
 
 
-def write_text(kind: str, material: int, style: int, rng: np.random.Generator) -> str:
+def write_text(kind: str, material: str, style: str, rng: np.random.Generator) -> str:
     """One item's text; words, use, remark and sentence form are drawn from `rng`."""
 
     def pick(choices: tuple[str, ...]) -> str:

@@ -186,6 +186,17 @@ class ChecksConfig(Protocol):
 
 
 @runtime_checkable
+class ExplainsRow(Protocol):
+    """Is run in several ways, whose rows of one table must be told apart.
+
+    Without it: nothing is said under the table.
+    """
+
+    def meaning(self) -> str:
+        """What this run does, in a few words without a full stop."""
+
+
+@runtime_checkable
 class EstimatesCost(Protocol):
     """Knows what it will cost before it is built; asked of the class.
 

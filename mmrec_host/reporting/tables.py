@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.new_items import NEW, NEW_IN_ALL
 from ..errors import ConfigError
 from ..registry import nearest
 from ..runs.record import RunRecord
@@ -114,6 +115,7 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
     cells = {name: [_mean([run.info["test"].get(name) for run in row.runs]) for row in rows] for name in metrics}
     means = {name: [cell.value for cell in column] for name, column in cells.items()}
     marked, notes = significantly_best([row.runs for row in rows], means)
+    notes = [*_meanings(rows), *_rankings(metrics), *notes]
     names = {Column("model", "text"): [Cell(row.label) for row in rows]}
     own = _own_columns(rows)
     results = {
@@ -137,6 +139,24 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
         notes,
         Table(_cost_caption(rows), *_transposed(names | costs)),
     )
+
+
+def _meanings(rows: Sequence[Row]) -> list[str]:
+    """What rows of one model do, if it is not the same."""
+    said: dict[str, dict[str, str]] = {}
+    for row in rows:
+        info = row.runs[-1].info
+        if info.get("meaning"):
+            said.setdefault(info.get("model", ""), {}).setdefault(info["meaning"], row.label)
+    return [f"{label}: {words}." for own in said.values() if len(own) > 1 for words, label in own.items()]
+
+
+def _rankings(metrics: Sequence[str]) -> list[str]:
+    """What is ranked in the columns of new items."""
+    words = {NEW: "items without a training interaction, among themselves", NEW_IN_ALL: "these among all items"}
+    names = {metric.rpartition("/")[0] for metric in metrics}
+    said = [f"{name.capitalize()}, {words[name]}" for name in words if name in names]
+    return [f"Columns: {'; '.join(said)}; without a name, the other items."] if said else []
 
 
 def _own_columns(rows: Sequence[Row]) -> dict[Column, list[Cell]]:

@@ -13,7 +13,7 @@ from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
 from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
-from ..models.contract import AddsColumns, Model, SavesExtras
+from ..models.contract import AddsColumns, ExplainsRow, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
@@ -85,7 +85,8 @@ def run(config: Config, since: datetime | None = None) -> Result:
             save_model(record.path, outcome.best.state, model)
             if isinstance(model, SavesExtras):
                 model.save_extras(record.path)
-        record.finish(outcome, test, seconds, columns=model.columns(outcome) if isinstance(model, AddsColumns) else {})
+        columns = model.columns(outcome) if isinstance(model, AddsColumns) else {}
+        record.finish(outcome, test, seconds, columns, model.meaning() if isinstance(model, ExplainsRow) else "")
         if is_main():
             draw_curve(record)
         checkpoint.remove()

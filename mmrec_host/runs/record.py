@@ -68,8 +68,8 @@ class RunRecord:
         path: the folder.
         info: what run.json holds. From the start `status`, `label`, `model`, `dataset`, `seed`, `settings_sha`,
             `started`, `notes`; after `begin` also `valid_metric`, `protocol`, `features`, `parameters`, `environment`;
-            after `finish` also `ended`, `best`, `test`, `seconds`, `columns`, `peak_memory_mb`; after `fail` also
-            `ended`, `error`.
+            after `finish` also `ended`, `best`, `test`, `seconds`, `columns`, `meaning`, `peak_memory_mb`; after `fail`
+            also `ended`, `error`.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
@@ -268,7 +268,12 @@ class RunRecord:
             raise DataError(f"{file}: cannot be read: {error}") from error
 
     def finish(
-        self, outcome: Outcome, test: Evaluation, seconds: Mapping[str, float], columns: Mapping[str, Any]
+        self,
+        outcome: Outcome,
+        test: Evaluation,
+        seconds: Mapping[str, float],
+        columns: Mapping[str, Any],
+        meaning: str = "",
     ) -> None:
         """Write the results; run.json says "finished" only when all else is written.
 
@@ -277,6 +282,7 @@ class RunRecord:
             test: the best state on the test split.
             seconds: `total`, and its parts.
             columns: what the model adds to the results table, column -> number or text.
+            meaning: what the run does, where a table must tell it from others of the model.
         """
         best = outcome.best
         self.save_per_user(best.valid, test)
@@ -286,6 +292,7 @@ class RunRecord:
             test=test.all_means(),
             seconds=dict(seconds),
             columns=dict(columns),
+            meaning=meaning,
             notes=list(dict.fromkeys([*self.info["notes"], *outcome.notes])),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from mmrec_host.runs.finished_run import FinishedRun
 from .markup import shorten
 
 TITLE_LENGTH = 90  # characters
+MOST_VALUES = 20  # of an attribute
+NO_ATTRIBUTES = ("itemID", "title", "text")
 CATEGORY_FIELDS = ("category", "categories", "genres", "genre")  # of several, the first that an item has
 
 
@@ -25,11 +27,13 @@ class ItemContent:
         raw: their pictures and texts; None for a dataset without any.
         category_field: the key of items.jsonl that holds the categories; None if there is none.
         categories: item -> its categories, possibly several.
+        attributes: other keys of items.jsonl with few different values (2 to 20), each item -> its value.
     """
 
     raw: Content | None
     category_field: str | None
     categories: dict[int, list[str]]
+    attributes: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def title(self, item: int) -> str:
         """The item's title, shortened; its number where it has none."""
@@ -59,6 +63,7 @@ def read_item_content(run: FinishedRun, category_field: str | None = None) -> It
         content = import_content(store, folder, run.dataset.interactions.n_items)
     lines = [line for _, line in read_lines(items_file, run.dataset.interactions.n_items)]
     fields = dict.fromkeys(key for line in lines for key in line)
+    attributes = _attributes(lines, [key for key in fields if key not in (*NO_ATTRIBUTES, *CATEGORY_FIELDS)])
     if category_field is None:
         category_field = next((field for field in CATEGORY_FIELDS if field in fields), None)
     elif category_field not in fields:
@@ -67,9 +72,18 @@ def read_item_content(run: FinishedRun, category_field: str | None = None) -> It
             f"{', '.join(fields) or 'none'}."
         )
     if category_field is None:
-        return ItemContent(content, None, {})
+        return ItemContent(content, None, {}, attributes)
     found = {line["itemID"]: list(dict.fromkeys(_names(line.get(category_field)))) for line in lines}
-    return ItemContent(content, category_field, {item: names for item, names in found.items() if names})
+    return ItemContent(content, category_field, {item: names for item, names in found.items() if names}, attributes)
+
+
+def _attributes(lines: list[dict[str, Any]], keys: list[str]) -> dict[str, dict[int, str]]:
+    found = {}
+    for key in keys:
+        values = {line["itemID"]: value for line in lines if isinstance(value := line.get(key), str) and value}
+        if 2 <= len(set(values.values())) <= MOST_VALUES:
+            found[key] = values
+    return found
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -42,6 +42,10 @@ class View:
         ]
         return float(np.mean(shared)) if shared else None
 
+    def same_value(self, values: Mapping[int, str]) -> float | None:
+        """Share of the neighbours that have the item's value of an attribute, likewise."""
+        return self.same_category({item: [value] for item, value in values.items()})
+
 
 def neighbour_views(sides: Sequence[Side]) -> dict[str, list[View]]:
     """Modality -> a view for each different table: the frozen features first, then those that a run tuned."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmrec_host.data.features import MODALITIES
 
+from .attributes_section import write_attributes
 from .cards import Card, Cards, side_by_side
 from .markup import Markup, tag
 from .neighbours import View
@@ -15,7 +16,7 @@ def write_neighbours(shown: PageContent, cards: Cards) -> Markup:
     """What changed over all items, then some of them."""
     parts = [tag("h2", "Nearest neighbours"), tag("p", _about(shown))]
     if shown.views:
-        parts += [_overview(shown), tag("p", _drawn(shown))]
+        parts += [_overview(shown), *write_attributes(shown), tag("p", _drawn(shown))]
         parts += [_item(shown, item, cards, is_open=n == 0) for n, item in enumerate(shown.items)]
     return tag("section", parts, id="neighbours")
 

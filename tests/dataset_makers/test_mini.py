@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,14 @@ from PIL import Image
 from preparing import categories
 
 from dataset_makers.mini import dataset as mini
-from dataset_makers.mini.dataset import TASTES, draw_attributes, draw_purchases, make_mini
+from dataset_makers.mini.dataset import COMMUNITIES, TASTES, draw_attributes, draw_purchases, make_mini
 from dataset_makers.mini.options import MiniOptions
 from dataset_makers.mini.pictures import SILHOUETTES
 from dataset_makers.mini.texts import MATERIALS
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import dataset_folder
 from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.quick_start import quick_start
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_every_item_has_a_picture_and_a_sentence(folder):
     for line in lines:
         with Image.open(folder / "images" / f"{line['itemID']}.png") as picture:
             assert picture.size == (96, 96) and np.asarray(picture.convert("L")).std() > 5
-        assert any(word in line["text"] for words in MATERIALS for word in words)
+        assert any(word in line["text"] for word in MATERIALS[line["material"]])
     assert "synthetic" in (folder / "README.md").read_text()
 
 
@@ -79,12 +81,12 @@ def test_the_split_follows_mmrecs_rule(folder):
 def test_users_buy_what_they_have_a_taste_for(config):
     options = MiniOptions.read(config)
     rng = np.random.default_rng(0)
-    items = draw_attributes(80, {**TASTES, "community": 10}, rng)
-    users = draw_attributes(60, {**TASTES, "community": 10}, rng)
+    drawn = {**TASTES, "community": COMMUNITIES}
+    items, users = draw_attributes(80, drawn, rng), draw_attributes(60, drawn, rng)
     bought = draw_purchases(users, items, options, rng)
-    for name, size in {**TASTES, "community": 10}.items():
+    for name, values in drawn.items():
         shared = (users[name][:, None] == items[name])[bought].mean()
-        assert shared > 1.3 / size
+        assert shared > 1.3 / len(values)
     indifferent = draw_purchases(users, items, replace(options, taste=0.0, community=0.0), rng)
     assert abs((users["tone"][:, None] == items["tone"])[indifferent].mean() - 0.5) < 0.05
 
@@ -144,6 +146,54 @@ def test_other_options_are_not_taken_for_the_folder_that_is_there(folder, config
     make_mini(folder, config)
     with pytest.raises(DataError, match="mini_taste=2.0 instead of 3.0"):
         make_mini(folder, config.replaced(mini_taste=3.0))
+
+
+def as_version_1(folder: Path) -> None:
+    """Make the folder one of the version that noted no version."""
+    made = json.loads((folder / "mini.json").read_text())
+    del made["version"]
+    (folder / "mini.json").write_text(json.dumps(made))
+    (folder / "users.jsonl").unlink()
+
+
+def test_an_older_folder_of_other_options_is_kept_aside_and_made_anew(config, tmp_path, caplog):
+    folder = tmp_path / "mini"
+    make_mini(folder, config)
+    as_version_1(folder)
+    before = (folder / "mini.inter").read_text()
+    make_mini(folder, config)  # the same options: runs on it still open
+    assert not (folder / "users.jsonl").exists()
+    for kept in ("mini-version-1", "mini-version-1-2"):
+        make_mini(folder, config.replaced(mini_taste=3.0))
+        assert (folder / "users.jsonl").exists() and kept in caplog.text
+        assert (tmp_path / kept / "mini" / "mini.inter").read_text() == before
+        (tmp_path / kept / "mini").rename(tmp_path / "again")
+        shutil.rmtree(folder)
+        shutil.copytree(tmp_path / "again", folder)
+        (tmp_path / "again").rename(tmp_path / kept / "mini")
+    with pytest.raises(DataError, match="PlantedTaste is for the generated"):
+        quick_start("PlantedTaste", "mini", {**options_of(config), "data_path": str(tmp_path)})
+
+
+def test_what_was_drawn_is_written_beside_the_items_and_users(folder):
+    for name, n in (("items", 80), ("users", 60)):
+        lines = [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+        assert len(lines) == n
+        for attribute, values in TASTES.items():
+            counts = Counter(line[attribute] for line in lines)
+            assert set(counts) == set(values) and max(counts.values()) - min(counts.values()) <= 1
+
+
+def options_of(config: Config) -> dict[str, object]:
+    """What `config` says of the dataset, for a run that writes nowhere else."""
+    return {key: value for key, value in config.items() if key.startswith("mini_")} | {"save_model": False}
+
+
+def test_the_planted_taste_ranks_new_items_far_better_than_chance(config, folder, tmp_path):
+    places = {"data_path": str(folder.parent), "run_path": str(tmp_path), "progress": False}
+    few = {"new_items": 0.3, "topk": [5], "valid_metric": "Recall@5"}  # 24 items, of which 16 are for test
+    result = quick_start("PlantedTaste", "mini", {**options_of(config), **places, **few})
+    assert result.test["new/recall@5"] > 1.5 * 5 / 16
 
 
 def test_impossible_sizes_are_refused(config, tmp_path):

@@ -116,6 +116,15 @@ def test_search_ranks_combinations_by_validation(words, capsys):
     assert max(map(len, out.splitlines())) <= 100
 
 
+def test_a_list_of_modes_is_a_row_each_and_the_table_says_what_they_do(words, capsys):
+    keys = ["mode=[frozen,frozen_continued]", "stage2_epochs=1", "kt_teacher=[base]"]
+    assert main(["-q", "-m", "PTMRec", "VBPR", "-d", "toy", *words, *keys]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    left = "stage 2 leaves the encoder frozen, without teachers."
+    for mode, means in (("frozen", "stage 1 alone, on frozen features."), ("frozen_continued", left)):
+        assert re.search(f"PTMRec [^:]*mode={mode}( [^:]*)?: {means}", said)
+
+
 @pytest.mark.parametrize(
     "kind, names",
     [
@@ -178,6 +187,7 @@ def test_help_anywhere(argv, capsys):
         (["-m", "VBPR", "-d", "toy", "feature_norm=standart"], "standard, none"),
         (["-m", "PTMRec", "-d", "toy", "pool_size=1"], "2 or more"),
         (["-m", "PTMRec", "-d", "toy", "mode=two_stages"], "joint_kt"),
+        (["-m", "PTMRec", "-d", "toy", "mode=[frozen,two_stages]"], "joint_kt"),
         (["-m", "PTMRec", "-d", "toy", "base=LightGCN"], "reads no item features"),
         (["-m", "LATTICE", "-d", "toy", "cf_model=gcn"], "must be lightgcn, ngcf or mf"),
         (["-m", "PTMRec", "-d", "toy", "kt_teacher=[base,FREEDON]"], "did you mean 'FREEDOM'"),

@@ -107,6 +107,7 @@ def test_one_run_reports_both_and_one_table_has_both(toy_keys):
     (table,) = results_table(find_runs(toy_keys["run_path"], "toy"), ["recall@2", "new/recall@2"])
     assert [column.name for column in table.columns[:4]] == ["model", "seeds", "recall@2", "new/recall@2"]
     assert sum(note.startswith("New: ") for note in table.notes) == 1
+    assert any(note.startswith("Columns: New, items without a training interaction") for note in table.notes)
 
 
 @pytest.mark.parametrize("selection", ["warm", "new", "mean"])

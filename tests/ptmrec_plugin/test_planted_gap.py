@@ -14,6 +14,8 @@ from mmrec_host.quick_start import quick_start
 
 SEEDS = (1, 2, 3)
 KEYS = {
+    **{"mini_users": 400, "mini_items": 350, "mini_purchases": [15, 20], "new_items": 0.0},
+    **{"mini_community": 2.5, "mini_popularity": 0.3},
     **{"base": "Content", "cold_items": 0.2, "kt_weight": 0.0, "metrics": ["Recall"], "topk": [10]},
     **{"valid_metric": "Recall@10", "learning_rate": 0.005, "epochs": 100, "stopping_step": 40, "progress": False},
     **{"pool_size": 32, "recommender_lr_scale": 1.0, "tuning_learning_rate": 0.005, "adapt": ["q", "v", "mlp", "conv"]},

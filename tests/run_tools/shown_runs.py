@@ -20,6 +20,7 @@ def make_hostile(folder: Path) -> None:
     for line in lines:
         item = line["itemID"]
         line |= {"title": f"{HOSTILE} {item}", "genres": [["All", GENRES[item % 4]]], "shelf": item % 2}
+        line |= {"<i>finish": ["matt", "gloss"][item % 2], "code": f"c{item}", "maker": "one for all"}
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     for item in WITHOUT_PICTURE:
         (folder / "images" / f"{item}.png").unlink()

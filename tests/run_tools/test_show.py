@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -90,6 +91,24 @@ def test_what_the_test_split_holds_is_shown_with_its_place(pair_page, shown_pair
     for card in cards:
         places = [int(place) for place in re.findall(r"[AB] (\d+)", card.text)]
         assert (min(places, default=99) <= 10) == ("✓ hit" in card.text) != ("✗ missed" in card.text)
+
+
+def test_agreement_of_neighbours_is_drawn_for_attributes_of_few_values(pair_page):
+    part = section(pair_page, "neighbours")
+    (table,) = [t for t in part.all("table") if t.all("caption")[0].text.startswith("Neighbours with the item")]
+    found = {row[0]: row[1:] for row in rows(table)}
+    assert set(found) == {"Attribute", "<i>finish, image", "<i>finish, text"}
+    assert all(re.fullmatch(r"\d+ % → \d+ %", found[name][1]) for name in found if name != "Attribute")
+    assert "Synthetic" not in part.text
+
+
+def test_a_page_on_generated_data_says_so(shown_pair, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(shown_pair[0], folder)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("synthetic: false", "synthetic: true"))
+    assert main(["show", "-q", "--run", str(folder), "--output", str(tmp_path / "page.html")]) == 0
+    assert "Synthetic data" in section(read_page((tmp_path / "page.html").read_text()), "neighbours").text
 
 
 def test_neighbours_before_and_after_stand_side_by_side(pair_page, shown_pair):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mmrec_host.data.ragged import Ragged
+from run_tools.page.attributes_section import by_chance
 from run_tools.page.chart import Bar, draw_bars
 from run_tools.page.estimates import Estimate, estimate_mean, verdicts
 from run_tools.page.groups import category_members, make_groups, places, popularity_members
@@ -98,6 +99,13 @@ def test_users_who_gained_and_lost_most_are_named_so():
     assert ("gained most", 7) in chosen and ("lost most", 11) in chosen
     assert len({row for _, row in chosen}) == 8
     assert {why for why, _ in choose_rows([before], 8, np.random.default_rng(0))} == {"drawn at random"}
+
+
+def test_agreement_is_the_share_of_neighbours_with_the_items_value_and_chance_that_of_any_two_items():
+    view = View("frozen", np.array([[1, 2], [0, 2], [0, 3], [0, 1]]), np.ones((4, 2)), np.ones(4))
+    hue = {0: "red", 1: "red", 2: "blue"}  # nothing is known of 3
+    assert view.same_value(hue) == pytest.approx(2 / 5)
+    assert by_chance(hue) == pytest.approx(2 / 6)
 
 
 def test_items_whose_neighbours_changed_most_come_first():

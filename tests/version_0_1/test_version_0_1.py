@@ -26,6 +26,14 @@ from ptmrec_plugin.encoders.dual import DualEncoder
 QUICK = {"encoder": "tiny", "epochs": 1, "topk": [5], "valid_metric": "Recall@5", "device": "cpu", "progress": False}
 # As version 0.1 had it: keys that are new since, or that have another default now.
 SINCE = ["kt_teacher=[base]", "kt_student=modality", "stage2_eval_step=1"]
+SINCE += [
+    "mini_community=2.5",
+    "mini_popularity=0.3",
+    "new_items=0",
+    "selection=warm",
+    "metrics=[Recall,NDCG,Precision,MAP]",
+    "reg_weight=1.0",
+]
 STUB = """# Written by `ptmrec install`, removed by `ptmrec uninstall`. Without this line the file is yours.
 from ptmrec_plugin.in_mmrec import ptmrec_class
 
@@ -139,7 +147,8 @@ def test_a_finished_run_is_not_run_again(old, ptmrec):
 
 
 def test_other_models_read_the_same_features_from_the_cache(old):
-    sizes = {"mini_users": 24, "mini_items": 16, "mini_purchases": [5, 7]}
+    sizes = {"mini_users": 24, "mini_items": 16, "mini_purchases": [5, 7], "new_items": 0}
+    sizes |= {"mini_community": 2.5, "mini_popularity": 0.3}
     result = quick_start("VBPR", "mini", {**QUICK, **sizes})
     assert result.record.info["features"] == the_run("FREEDOM").info["features"]
 

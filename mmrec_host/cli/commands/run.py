@@ -15,12 +15,13 @@ from ..plugins import add_plugin_arguments, load_plugins
 
 EXAMPLES = """examples:
   -m PTMRec -d mini                                       one model on the embedded dataset
-  -m PTMRec VBPR LATTICE FREEDOM LightGCN -d mini --seeds 3   five models, one table
+  -m PTMRec VBPR FREEDOM -d mini --seeds 3                three models, one table
   -m PTMRec -d mini base=FREEDOM mode=frozen              keys of the YAML files, overridden
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
   -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each value, one table; so for any key of one value
+  -m PTMRec -d mini "mode=[two_stage,frozen_kt]"          likewise: tuning, and the control that tunes nothing
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
-  -m FREEDOM mmrec:FREEDOM BM3 -d mini --mmrec-home ../MMRec   beside models of an MMRec checkout, as they are
+  -m FREEDOM mmrec:FREEDOM -d mini new_items=0 --mmrec-home ../MMRec   beside an MMRec checkout's model as it is
 
 Several processes share the encoder's work: `torchrun --nproc_per_node 2 main.py -m PTMRec -d mini`.
 
