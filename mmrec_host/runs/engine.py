@@ -24,7 +24,8 @@ from ..training.trainer import Trainer
 from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
-from .record import RunRecord, same_run
+from .record import RunRecord
+from .same_settings import same_run
 from .saved_model import best_state, save_model
 
 log = logging.getLogger(__name__)

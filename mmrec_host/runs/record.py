@@ -33,7 +33,6 @@ from filelock import FileLock, Timeout
 from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
-from .same_settings import plain_label, recorded_settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -348,28 +347,6 @@ def ended(info: Mapping[str, Any]) -> datetime:
         return datetime.fromisoformat(info["ended"])
     spent = (info.get("seconds") or {}).get("total") or 0
     return datetime.fromisoformat(info["started"]) + timedelta(seconds=spent)
-
-
-def same_run(root: Path, config: Config) -> RunRecord | None:
-    """The earlier run of the same settings and seed: a finished one, else the newest; None if there is none.
-
-    Its label may be another: which words a label has depends on what the YAML files say.
-    """
-    return run_of(find_runs(root, config["dataset"]), config)
-
-
-def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
-    """That one of `runs`, oldest first."""
-    sha, settings, label = config.settings_sha(), config.settings(), plain_label(config.label())
-    same = []
-    for run in runs:
-        if run.info["seed"] != int(config["seed"]):
-            continue
-        by_value = run.info.get("settings_sha") != sha and plain_label(run.info["label"]) == label
-        if run.info.get("settings_sha") == sha or (by_value and recorded_settings(run) == settings):
-            same.append(run)
-    done = [run for run in same if run.info["status"] in DONE]
-    return (done or same)[-1] if same else None
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:

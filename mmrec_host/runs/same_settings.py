@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from ..config import Config
 from ..config_layers import absent_values, read_layer
 from ..errors import UserError
-
-if TYPE_CHECKING:
-    from .record import RunRecord
+from .record import DONE, RunRecord, find_runs
 
 
 def plain_label(label: str) -> str:
     """A label with its whole numbers written in one way."""
     return re.sub(r"\b(\d+)\.0\b", r"\1", label)
+
+
+def same_run(root: Path, config: Config) -> RunRecord | None:
+    """The earlier run of the same settings and seed: a finished one, else the newest; None if there is none.
+
+    Its label may be another: which words a label has depends on what the YAML files say.
+    """
+    return run_of(find_runs(root, config["dataset"]), config)
+
+
+def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
+    """That one of `runs`, oldest first."""
+    sha, settings, label = config.settings_sha(), config.settings(), plain_label(config.label())
+    same = []
+    for run in runs:
+        if run.info["seed"] != int(config["seed"]):
+            continue
+        by_value = run.info.get("settings_sha") != sha and plain_label(run.info["label"]) == label
+        if run.info.get("settings_sha") == sha or (by_value and recorded_settings(run) == settings):
+            same.append(run)
+    done = [run for run in same if run.info["status"] in DONE]
+    return (done or same)[-1] if same else None
 
 
 def same_settings(one: RunRecord, other: RunRecord) -> bool:
