@@ -13,7 +13,7 @@ from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
 from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
-from ..models.contract import AddsColumns, Model, SavesExtras
+from ..models.contract import AddsColumns, DescribesRun, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
@@ -85,6 +85,8 @@ def run(config: Config, since: datetime | None = None) -> Result:
             if isinstance(model, SavesExtras):
                 model.save_extras(record.path)
         record.finish(outcome, test, seconds, columns=model.columns(outcome) if isinstance(model, AddsColumns) else {})
+        if config["save_model"] and is_main() and isinstance(model, DescribesRun):
+            model.describe_run(record.path, record.info)
         if is_main():
             draw_curve(record)
         checkpoint.remove()
