@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .cli.log_handler import log_to_stderr
 from .config import load_config
 from .models.base import MODELS
 from .runs.engine import Result, run
@@ -17,6 +18,8 @@ def quick_start(
 ) -> Result:
     """Train `model` on `dataset` and score the test split once, at the best epoch.
 
+    What goes on is logged to stderr, unless `progress` is false or the program has set up logging itself.
+
     Args:
         config_dict: keys that win over the YAML files, as `key=value` does on the command line.
         save_model: keep the best state in the run folder; None leaves it to the key `save_model`.
@@ -27,4 +30,5 @@ def quick_start(
     MODELS.get(model)
     saving = {} if save_model is None else {"save_model": save_model}
     config = load_config(model, dataset, overrides={**(config_dict or {}), **saving})
-    return run(config)
+    with log_to_stderr(bool(config["progress"])):
+        return run(config)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from mmrec_host.files import write_whole
 from mmrec_host.models.base import MODELS
 from mmrec_host.models.contract import Model
 from mmrec_host.training.phases import Phase
 from mmrec_host.training.trainer import Outcome
 
+from .export.model_card import card_files
 from .modes import MODES
 from .stage1 import Stage1, base_values, run_config
 from .stage2.base_on_features import BaseOnFeatures, require_base
@@ -116,6 +119,13 @@ class PTMRec(Model):
         if self.stage2 is not None and self.stage2.tuner is not None:
             self.stage2.tuner.handle.save(folder / "adapter")
             self.adapter_bytes = sum(file.stat().st_size for file in (folder / "adapter").iterdir())
+
+    def describe_run(self, folder: Path, info: Mapping[str, Any]) -> None:
+        """Write the adapter's card, and the settings to load it with."""
+        if self.stage2 is not None and self.stage2.tuner is not None:
+            counts = {"users": self.n_users, "items": self.n_items}
+            for name, text in card_files(self.config, info, counts, folder / "adapter").items():
+                write_whole(folder / "adapter" / name, text.encode())
 
     def columns(self, outcome: Outcome) -> dict[str, Any]:
         """What the results table shows of tuning."""

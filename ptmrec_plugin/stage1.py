@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 OF_ONE_MODEL = {"model", "use_neg_sampling", "is_multimodal_model", "req_training", "end2end"}
 """Keys that every model has and that say what kind of model one is: none of another's."""
 
+STAGE1 = "stage1"
+"""The phase's name."""
+
 PLACES = ("seed", "data_path", "run_path", "cache_path", "progress", "threads", "checkpoint_interval", "workers")
 """Keys that say where and how a run is made."""
 
@@ -64,7 +67,7 @@ class Stage1(SinglePhase):
     """The base with its own loss on frozen features; `mode=frozen` is this alone, number for number."""
 
     def __init__(self, model: Any, loader: Any, config: Config) -> None:
-        super().__init__(model, loader, config, name="stage1")
+        super().__init__(model, loader, config, name=STAGE1)
         self.config = config
 
     def trained_before(self) -> TrainedBefore:

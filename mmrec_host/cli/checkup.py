@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..environment import CPU_FEATURES, cpu_features, cpu_model, n_cores
+from ..hub import hub_answer
 from ..installation import extras, packages
 from ..version import DISTRIBUTION, __version__
-from .hub import hub_answer
 
 GB = 1e9
 WIDTH = 110  # characters of a line

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ..errors import ConfigError
 from ..ranks import is_main, leave, n_processes, rank
 from ..registry import Registry
+from .log_handler import OUR_PACKAGES
 
 
 class Command(Protocol):
@@ -34,9 +35,6 @@ class VersionAction(argparse.Action):
         print(DISTRIBUTION, __version__)
         parser.exit()
 
-
-OUR_PACKAGES = ("mmrec_host", "mmrec_bridge", "feature_cache", "dataset_makers", "run_tools", "ptmrec_plugin")
-"""Whose logs are shown."""
 
 COMMANDS = Registry("command", group="mmrec.commands")
 

@@ -90,7 +90,8 @@ def find_run(name: str, root: Path) -> Path:
 
 
 def _finished_last(root: Path) -> Path:
-    from ..runs.record import ended, find_runs
+    from ..runs.order import ended
+    from ..runs.record import find_runs
 
     finished = [run for run in find_runs(root) if run.info["status"] == "finished"]
     if not finished:

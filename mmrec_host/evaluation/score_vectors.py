@@ -40,7 +40,7 @@ def vectors_of(model: Model, name: str) -> tuple[Tensor, Tensor]:
     if own is not None:
         return own
     model = scorer(model)
-    device = next(model.parameters()).device
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))  # some have none
 
     def score(users: Tensor) -> Tensor:
         return model.full_sort_predict([users, users.new_empty(2, 0)])

@@ -164,6 +164,17 @@ class SavesExtras(Protocol):
 
 
 @runtime_checkable
+class DescribesRun(Protocol):
+    """Writes about the finished run what only the model knows, such as a card of what it has saved.
+
+    Without it: nothing more is written.
+    """
+
+    def describe_run(self, folder: Path, info: Mapping[str, Any]) -> None:
+        """Write it into the run's folder; called once, with what run.json holds, if the model is kept."""
+
+
+@runtime_checkable
 class AddsColumns(Protocol):
     """Has something to say in the results table.
 

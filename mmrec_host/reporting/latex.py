@@ -1,4 +1,4 @@
-r"""A table in LaTeX, as wide as the text of a paper in two columns; needs the packages booktabs and array."""
+r"""A table in LaTeX, no wider than the text of the paper; needs the packages array, booktabs and graphicx."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .values import mark, plain, title
 
 WIDTH = 86  # characters of half an em, in \small, of the 101 in the 469 pt of article's text: some are wider
 CHARACTER = 0.5  # em
+FIT = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"  # smaller where the text is narrower
 WORD = 0.9  # of the width of its column, from which on a word may break
 LATEX = {
     **{c: rf"\{c}" for c in "&%$#_{}"},
@@ -32,13 +33,15 @@ def as_latex(table: Table) -> str:
     for number, column in enumerate(table.columns):
         texts = [plain(row[number], column).replace(" ± ", "±") + mark(row[number]) for row in table.rows]
         strips.append(Strip(title(column), texts, column.kind == "text"))
+    notes = [rf"\par\smallskip\raggedright\footnotesize {_escape(' '.join(table.notes))}"] if table.notes else []
     tabulars = [_tabular(table, strips, widths) for widths in side_by_side(strips, WIDTH)]
     return "\n".join(
         [
-            r"\begin{table*}  % \usepackage{array,booktabs}",
+            r"\begin{table*}  % \usepackage{array,booktabs,graphicx}",
             r"\centering\small\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{_escape(' '.join([table.caption, *table.notes]))}}}",
+            rf"\caption{{{_escape(table.caption)}}}",
             "\n\n\\medskip\n".join(tabulars),
+            *notes,
             r"\end{table*}",
         ]
     )
@@ -50,13 +53,14 @@ def _tabular(table: Table, strips: Sequence[Strip], widths: Mapping[int, int]) -
     rows = [[_cell(row[n], table.columns[n], strips[n], width) for n, width in widths.items()] for row in table.rows]
     return "\n".join(
         [
+            FIT,
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             rf"{' & '.join(heads)} \\",
             r"\midrule",
             *(rf"{' & '.join(cells)} \\" for cells in rows),
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
         ]
     )
 

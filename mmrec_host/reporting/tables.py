@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,21 +14,13 @@ from ..data.new_items import NEW, NEW_IN_ALL
 from ..errors import ConfigError
 from ..registry import nearest
 from ..runs.record import RunRecord
-from ..runs.same_settings import differing, plain_label, same_settings
 from .cells import Cell, Column, Table
 from .marks import significantly_best
+from .notes import notes_on
+from .rows import Row, rows_of
 
 DEFAULT_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 VALIDATION = "valid "  # so begin the columns of a model's own that are results, on the validation split
-
-
-@dataclass(frozen=True)
-class Row:
-    """The runs of one label under its newest settings, a run a seed, and the runs under others."""
-
-    label: str
-    runs: list[RunRecord]
-    others: list[RunRecord]
 
 
 def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = None) -> list[Table]:
@@ -70,48 +62,8 @@ def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) ->
     return list(dict.fromkeys(name.lower() for name in metrics))
 
 
-def _rows(runs: Sequence[RunRecord]) -> list[Row]:
-    by_label: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        by_label.setdefault(plain_label(run.info["label"]), []).append(run)
-    rows = []
-    for same in by_label.values():
-        newest_first = sorted(same, key=lambda run: run.info["started"], reverse=True)
-        newest = newest_first[0]
-        by_seed: dict[int, RunRecord] = {}
-        others = []
-        for run in newest_first:
-            if not same_settings(run, newest):
-                others.append(run)
-            else:
-                by_seed.setdefault(run.info["seed"], run)
-        rows.append(Row(newest.info["label"], [by_seed[seed] for seed in sorted(by_seed)], others))
-    return rows
-
-
-def _displaced(row: Row) -> str | None:
-    """A note on a row whose newest settings have fewer seeds than there were of others."""
-    seeds: dict[str, set[int]] = {}
-    for run in row.others:
-        seeds.setdefault(run.info["settings_sha"], set()).add(run.info["seed"])
-    most = max(seeds, key=lambda sha: len(seeds[sha]), default=None)
-    if most is None or len(seeds[most]) <= len(row.runs):
-        return None
-    other = next(run for run in row.others if run.info["settings_sha"] == most)
-    keys = differing(row.runs[-1], other)
-    shown = f", which differ in {', '.join(keys)}" if keys else ""
-    return (
-        f"{row.label}: the newest settings, with {_seeds(len(row.runs))}; left out: {_seeds(len(seeds[most]))} under "
-        f"other settings{shown}, such as {other.path.name}."
-    )
-
-
-def _seeds(n: int) -> str:
-    return f"{n} seed{'s' if n != 1 else ''}"
-
-
 def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
-    rows = _rows(runs)
+    rows = rows_of(runs)
     cells = {name: [_mean([run.info["test"].get(name) for run in row.runs]) for row in rows] for name in metrics}
     means = {name: [cell.value for cell in column] for name, column in cells.items()}
     marked, notes = significantly_best([row.runs for row in rows], means)
@@ -129,7 +81,7 @@ def _table(runs: Sequence[RunRecord], metrics: Sequence[str]) -> Table:
         Column("peak MB", "number"): [_mean([_peak(run) for run in row.runs]) for row in rows],
         **{column: cells for column, cells in own.items() if column not in results},
     }
-    notes += filter(None, map(_displaced, rows))
+    notes += notes_on(rows)
     dropped = len(runs) - sum(len(row.runs) for row in rows)
     if dropped:
         notes.append(f"Left out: older runs, under other settings of the same name or of the same seed ({dropped}).")

@@ -13,7 +13,7 @@ from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
 from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
-from ..models.contract import AddsColumns, ExplainsRow, Model, SavesExtras
+from ..models.contract import AddsColumns, DescribesRun, ExplainsRow, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
@@ -24,8 +24,7 @@ from ..training.trainer import Trainer
 from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
-from .record import RunRecord
-from .same_settings import same_run
+from .record import RunRecord, same_run
 from .saved_model import best_state, save_model
 
 log = logging.getLogger(__name__)
@@ -88,6 +87,8 @@ def run(config: Config, since: datetime | None = None) -> Result:
                 model.save_extras(record.path)
         columns = model.columns(outcome) if isinstance(model, AddsColumns) else {}
         record.finish(outcome, test, seconds, columns, model.meaning() if isinstance(model, ExplainsRow) else "")
+        if config["save_model"] and is_main() and isinstance(model, DescribesRun):
+            model.describe_run(record.path, record.info)
         if is_main():
             draw_curve(record)
         checkpoint.remove()

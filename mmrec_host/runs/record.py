@@ -23,7 +23,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
+from .recorded_settings import made_under
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,8 +68,8 @@ class RunRecord:
         path: the folder.
         info: what run.json holds. From the start `status`, `label`, `model`, `dataset`, `seed`, `settings_sha`,
             `started`, `notes`; after `begin` also `valid_metric`, `protocol`, `features`, `parameters`, `environment`;
-            after `finish` also `ended`, `best`, `test`, `seconds`, `columns`, `meaning`, `peak_memory_mb`; after `fail`
-            also `ended`, `error`.
+            after `finish` also `ended`, `best`, `test`, `n_ranked` (items), `seconds`, `columns`, `meaning`,
+            `peak_memory_mb`; after `fail` also `ended`, `error`.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
@@ -289,6 +290,7 @@ class RunRecord:
             "finished",
             best={"phase": best.phase, "epoch": best.epoch, "valid": best.valid.all_means()},
             test=test.all_means(),
+            n_ranked=test.n_ranked,
             seconds=dict(seconds),
             columns=dict(columns),
             meaning=meaning,
@@ -341,12 +343,19 @@ def find_runs(root: Path, dataset: str | None = None) -> list[RunRecord]:
     return sorted(runs, key=lambda run: run.info["started"])
 
 
-def ended(info: Mapping[str, Any]) -> datetime:
-    """When a run ended; of one that has not, or did not say so, when it began and for how long it has counted."""
-    if "ended" in info:
-        return datetime.fromisoformat(info["ended"])
-    spent = (info.get("seconds") or {}).get("total") or 0
-    return datetime.fromisoformat(info["started"]) + timedelta(seconds=spent)
+def same_run(root: Path, config: Config) -> RunRecord | None:
+    """The earlier run of the same settings and seed: a finished one, else the newest; None if there is none.
+
+    Its label may be another: which words a label has depends on what the YAML files say.
+    """
+    return run_of(find_runs(root, config["dataset"]), config)
+
+
+def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
+    """That one of `runs`, oldest first."""
+    same = [run for run in runs if run.info["seed"] == int(config["seed"]) and made_under(run.path, run.info, config)]
+    done = [run for run in same if run.info["status"] in DONE]
+    return (done or same)[-1] if same else None
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:

@@ -93,6 +93,8 @@ class Trainer:
                 f"({'; '.join(self.progress.notes)}). A smaller learning_rate usually helps; features should be finite "
                 "and of moderate scale."
             )
+        if best.phase != phases[-1].name:
+            self._note(f"{phases[-1].name} brought nothing better on validation; this row is {best.phase}'s.")
         restore(self.model, best.state)
         return Outcome(best, self.progress.seconds, self.progress.notes)
 

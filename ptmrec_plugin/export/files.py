@@ -9,16 +9,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from torch import Tensor
 
-from mmrec_host.config import MACHINE_KEYS
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
 from mmrec_host.runs.finished_run import FinishedRun
-from mmrec_host.yaml_values import dump
 from run_tools.catalogue import FILES, Names
 from run_tools.recommendation import catalogue_of, vectors
 
-from ..items.tuned_encoder import CARD, SETTINGS, adapter_folder
-from .model_card import model_card
+from ..items.tuned_encoder import adapter_folder
+from .model_card import card_files
 
 MMREC_NAMES = {"v": "image_feat.npy", "t": "text_feat.npy"}
 
@@ -95,11 +93,9 @@ def adapter_files(run: FinishedRun) -> dict[str, Write]:
             f"{run.record.path}: there is no tuned adapter. By validation its best state is epoch {best['epoch']} of "
             f"{best['phase']}, which reads frozen features."
         )
-    settings = {key: value for key, value in run.config.plain().items() if key not in MACHINE_KEYS}
-    files = {path.name: bytes_file(path.read_bytes()) for path in sorted(folder.iterdir()) if path.name != CARD}
-    files[SETTINGS] = bytes_file(dump(settings).encode())
-    files[CARD] = bytes_file(model_card(run, folder).encode())
-    return files
+    card = card_files(run.config, run.record.info, run.dataset.counts(), folder)
+    files = {path.name: bytes_file(path.read_bytes()) for path in sorted(folder.iterdir()) if path.name not in card}
+    return files | {name: bytes_file(text.encode()) for name, text in card.items()}
 
 
 def bytes_file(data: bytes) -> Write:

@@ -1,17 +1,19 @@
-"""The model card of an exported adapter."""
+"""The model card of an adapter, and the settings to load it with."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmrec_host.config import MACHINE_KEYS, Config
 from mmrec_host.config_layers import find_yaml, read_layer
-from mmrec_host.runs.finished_run import FinishedRun
 from mmrec_host.yaml_values import dump, flow
 
-from ..items.tuned_encoder import SETTINGS
+from ..items.tuned_encoder import CARD, SETTINGS
 from ..peft.base import IDENTITY_FILE, PEFT
+from ..stage1 import STAGE1
 
 PEFT_FILE = "adapter_config.json"  # of an adapter in Hugging Face peft's format
 
@@ -41,9 +43,21 @@ features = tuned.encode("t", tuned.encoder.tokens(["a red mug"]))
 """
 
 
-def model_card(run: FinishedRun, adapter: Path) -> str:
+def card_files(config: Config, info: Mapping[str, Any], counts: dict[str, int], adapter: Path) -> dict[str, str]:
+    """File name -> text of both.
+
+    Args:
+        config: of the run.
+        info: what its run.json holds.
+        counts: of the dataset, in words.
+        adapter: the folder in which the adapter lies.
+    """
+    settings = {key: value for key, value in config.plain().items() if key not in MACHINE_KEYS}
+    return {SETTINGS: dump(settings), CARD: model_card(config, info, counts, adapter)}
+
+
+def model_card(config: Config, info: Mapping[str, Any], counts: dict[str, int], adapter: Path) -> str:
     """Markdown with a YAML header, as model hubs read it; the snippet in it runs from the card's folder."""
-    config, info = run.config, run.record.info
     identity = json.loads((adapter / IDENTITY_FILE).read_text())
     is_hf = (adapter / PEFT_FILE).is_file()
     tags = ["multimodal-recommendation", "ptmrec", str(config["peft"])]
@@ -57,10 +71,16 @@ def model_card(run: FinishedRun, adapter: Path) -> str:
         "Variant options": _listed(options),
         "Modalities": flow(config["modalities"]),
         "Trained in": f"{config['model']}, mode {config['mode']}, on the recommender {config['base']}",
-        "Dataset": f"{config['dataset']} ({_listed(run.dataset.counts())})",
+        "Dataset": f"{config['dataset']} ({_listed(counts)})",
         "Seed": config["seed"],
     }
     best = info["best"]
+    of_frozen = best["phase"] == STAGE1
+    read = (
+        "frozen features: tuning brought nothing better, so **they are not this adapter's**"
+        if of_frozen
+        else "these features"
+    )
     rows = [f"| {m} | {value:.4f} | {info['test'][m]:.4f} |" for m, value in best["valid"].items() if m in info["test"]]
     lines = [
         f"---\n{dump(header)}---",
@@ -68,7 +88,7 @@ def model_card(run: FinishedRun, adapter: Path) -> str:
         "An adapter of the image and text towers, tuned by what a recommender learned from interactions (PTMRec).",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
         f"## Results\n\nThe state of epoch {best['epoch']} of {best['phase']}, the best by validation "
-        f"{info['valid_metric']}; of the recommender that reads these features, under the protocol "
+        f"{info['valid_metric']}; of the recommender that reads {read}, under the protocol "
         f"{_listed(info['protocol'])}.",
         "\n".join(["| Metric | Validation | Test |", "| --- | ---: | ---: |", *rows]),
         f"## How to load it\n\nWith the package `ptmrec`:\n\n```python\n{WITH_PEFT if is_hf else WITHOUT_PEFT}```",

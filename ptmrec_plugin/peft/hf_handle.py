@@ -59,6 +59,7 @@ class HFHandle(Handle):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft looks for a hub model behind the encoder, which there is none
             self.wrapped.save_pretrained(str(folder), save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)  # a template that nobody has filled in
 
     def read(self, folder: Path) -> None:
         """Read peft's files; `ConfigError` if they cannot be read or are of another method or shape."""

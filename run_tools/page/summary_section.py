@@ -48,7 +48,9 @@ def _runs(shown: PageContent) -> Markup:
         best = side.run.record.info["best"]
         chosen = f"chosen by validation: phase {best['phase']}, epoch {best['epoch']}"
         name, folder = tag("strong", f"Run {side.name}".strip()), side.run.record.path.resolve().name
-        said = [tag("small", chosen), tag("br"), tag("small", "folder ", folder)]
+        notes = [tag("small", note) for note in side.run.record.info.get("notes", [])]
+        lines = [tag("small", chosen), *notes, tag("small", "folder ", folder)]
+        said = [part for line in lines for part in (line, tag("br"))][:-1]
         listed.append(tag("li", name, " ", tag("bdi", side.label), tag("br"), said))
     return tag("ul", listed, class_="runs")
 

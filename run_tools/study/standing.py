@@ -9,8 +9,7 @@ from typing import Any
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.errors import DataError, UserError
 from mmrec_host.runs.build import protocol
-from mmrec_host.runs.record import RunRecord, find_runs, plain
-from mmrec_host.runs.same_settings import run_of
+from mmrec_host.runs.record import RunRecord, find_runs, plain, run_of
 
 from .cells import Cell, Place
 

@@ -133,7 +133,9 @@ def test_settings_compare_by_value_however_it_is_written():
     assert written(reg_weight="0")[0] != written(reg_weight="1")[0]
 
 
-@pytest.mark.parametrize("model", sorted({"BPR", "LightGCN", "VBPR", "LATTICE", "FREEDOM", "Content", "PTMRec"}))
+@pytest.mark.parametrize(
+    "model", sorted({"BPR", "ItemKNN", "LightGCN", "VBPR", "LATTICE", "FREEDOM", "Content", "PTMRec"})
+)
 def test_every_search_key_is_a_key_of_its_model(model):
     MODELS.get(model)
     config = load_config(model, "mini")

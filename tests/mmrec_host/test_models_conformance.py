@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.bpr import BPR  # noqa: F401  (registers)
 from mmrec_host.models.content import Content  # noqa: F401
 from mmrec_host.models.freedom import FREEDOM  # noqa: F401
+from mmrec_host.models.item_knn import item_similarities
 from mmrec_host.models.lattice import LATTICE  # noqa: F401
 from mmrec_host.models.lightgcn import LightGCN  # noqa: F401
+from mmrec_host.models.pop import Pop  # noqa: F401
+from mmrec_host.models.random_ranking import Random  # noqa: F401
 from mmrec_host.models.vbpr import VBPR  # noqa: F401
 from mmrec_host.testing import FeatureModelConformance, ItemGraphConformance, ModalityScores, ModelConformance
-from mmrec_host.testing.toy_data import N_USERS, toy_pairs
+from mmrec_host.testing.toy_data import N_ITEMS, N_USERS, toy_pairs
 
 
 class TestBPR(ModelConformance):
@@ -20,6 +25,58 @@ class TestBPR(ModelConformance):
 
 class TestLightGCN(ModelConformance):
     name = "LightGCN"
+
+
+class TestPop(ModelConformance):
+    name = "Pop"
+    test_learns_the_planted_clusters = None  # it is the same for everybody
+
+    def test_scores_are_numbers_of_users_in_training(self):
+        model, _ = self.build()
+        users, items, _ = toy_pairs()  # some pairs occur twice
+        counts = torch.tensor([len(set(users[items == item])) for item in range(N_ITEMS)], dtype=torch.float32)
+        assert (self.scores(model) == counts).all() and counts[-1] == 0
+
+
+class TestRandom(ModelConformance):
+    name = "Random"
+    test_learns_the_planted_clusters = None  # it learns nothing
+
+    def test_its_recall_is_what_chance_gives(self):
+        model, _ = self.build()
+        scores = self.scores(model)
+        assert scores.min() >= 0 and scores.max() < 1 and scores.mean() == pytest.approx(0.5, abs=0.02)
+        hits = (scores.topk(12).indices < 8).float().sum(1) / 8  # recall@12 of eight positives
+        assert hits.mean() == pytest.approx(12 / N_ITEMS, abs=0.06)
+
+    def test_users_and_seeds_have_orders_of_their_own(self):
+        scores = self.scores(self.build()[0])
+        assert len({tuple(row) for row in scores.argsort(1).tolist()}) == N_USERS
+        assert torch.equal(scores, self.scores(self.build()[0]))
+        assert not torch.equal(scores, self.scores(self.build(seed=2)[0]))
+
+
+class TestItemKNN(ModelConformance):
+    name = "ItemKNN"
+
+    def test_similarities_are_shrunk_cosines_of_the_nearest(self):
+        taken = sp.csr_matrix(np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 0]], np.float32))
+        cosine = item_similarities(taken, 3, 0.0).toarray()
+        expected = np.zeros((4, 4))
+        expected[0, 1] = expected[1, 0] = 2 / np.sqrt(2 * 4)
+        expected[1, 2] = expected[2, 1] = 2 / np.sqrt(4 * 2)
+        expected[0, 2] = expected[2, 0] = 1 / np.sqrt(2 * 2)
+        np.testing.assert_allclose(cosine, expected, rtol=1e-6)
+        assert item_similarities(taken, 3, 10.0)[0, 1] == pytest.approx(2 / (np.sqrt(8) + 10))
+        nearest = item_similarities(taken, 1, 0.0).toarray()
+        assert (nearest > 0).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+
+    def test_scores_sum_the_similarities_to_what_the_user_took(self):
+        model, _ = self.build(n_neighbours=5)
+        users, items, _ = toy_pairs()
+        similarities = torch.from_numpy(model.similarities.toarray())
+        expected = torch.stack([similarities[sorted(set(items[users == user]))].sum(0) for user in range(N_USERS)])
+        torch.testing.assert_close(self.scores(model), expected)
 
 
 class TestVBPR(FeatureModelConformance, ModalityScores):

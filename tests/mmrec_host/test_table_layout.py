@@ -136,7 +136,7 @@ def test_latex_is_no_wider_than_the_text_of_a_paper_in_two_columns(name, tmp_pat
         pytest.skip("no pdflatex")
     text = render(TABLES[name], "tex", costs=True)
     assert text.count(r"\begin{table*}") == 2
-    head = r"\documentclass[10pt,twocolumn]{article}\usepackage{array,booktabs}\begin{document}"
+    head = r"\documentclass[10pt,twocolumn]{article}\usepackage{array,booktabs,graphicx}\begin{document}"
     (tmp_path / "paper.tex").write_text(f"{head}\n{text}\n\\end{{document}}\n")
     words = ["pdflatex", "-interaction=nonstopmode", "paper.tex"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from finished_runs import begun_run, created_run, finished_run
+from tables_of_runs import column, only, values
 
 from mmrec_host.cli.commands.table import TableCommand
 from mmrec_host.errors import ConfigError, DataError
@@ -21,25 +21,9 @@ from mmrec_host.reporting.tables import results_table
 from mmrec_host.runs.record import find_runs
 
 
-def values(mean: float, n_users: int = 200, noise: float = 0.05, seed: int = 0) -> dict[str, np.ndarray]:
-    """Per-user recall and NDCG around `mean`; the same noise for every model of a seed."""
-    draw = np.random.default_rng(seed).normal(0, noise, (2, n_users))
-    return {"recall@20": mean + draw[0], "ndcg@20": mean / 2 + draw[1]}
-
-
 def jitter(per_user: dict[str, np.ndarray], seed: int, noise: float = 0.01) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([seed, 77])
     return {name: v + rng.normal(0, noise, v.shape) for name, v in per_user.items()}
-
-
-def column(table: Table, name: str) -> list[Cell]:
-    table = table.flat()
-    return [row[[c.name for c in table.columns].index(name)] for row in table.rows]
-
-
-def only(tables: list[Table]) -> Table:
-    assert len(tables) == 1
-    return tables[0]
 
 
 @pytest.fixture
@@ -151,30 +135,6 @@ def test_newest_settings_and_newest_run_of_a_seed_stand_in_the_row(tmp_path: Pat
     assert any(note.startswith("Left out: older runs") and "(3)" in note for note in table.notes)
 
 
-def test_settings_written_otherwise_are_the_same_row(tmp_path: Path) -> None:
-    """`0` and `0.0` had two digests in older runs, and two labels."""
-    for seed, (label, rate) in enumerate([("BPR", 0), ("BPR", 0.0), ("BPR rate=1", 1), ("BPR rate=1.0", 1.0)]):
-        run = finished_run(tmp_path, "BPR", values(0.2), seed, learning_rate=rate)
-        (run.path / "run.json").write_text(json.dumps({**run.info, "label": label}))
-    runs = find_runs(tmp_path, "toys")
-    assert len({run.info["settings_sha"] for run in runs}) == 4
-    table = only(results_table(runs))
-    assert [cell.value for cell in column(table, "seeds")] == [2, 2]
-    assert not any("Left out" in note or "left out" in note for note in table.notes)
-
-
-def test_a_row_of_more_seeds_is_not_displaced_without_a_word(tmp_path: Path) -> None:
-    for seed in (1, 2, 3):
-        finished_run(tmp_path, "BPR", values(0.9), seed, new_items=0.1)
-    newer = finished_run(tmp_path, "BPR", values(0.2), 1, new_items=0.2)
-    table = only(results_table(find_runs(tmp_path, "toys")))
-    (note,) = (note for note in table.notes if note.startswith("BPR: the newest settings, with 1 seed;"))
-    assert "3 seeds under other settings, which differ in new_items" in note and newer.path.name not in note
-    finished_run(tmp_path, "BPR", values(0.2), 2, new_items=0.2)
-    finished_run(tmp_path, "BPR", values(0.2), 3, new_items=0.2)
-    assert not any(note.startswith("BPR:") for note in only(results_table(find_runs(tmp_path, "toys"))).notes)
-
-
 def test_unfinished_runs_are_counted_not_shown(tmp_path: Path) -> None:
     finished_run(tmp_path, "BPR", values(0.2))
     begun_run(tmp_path, "VBPR")
@@ -260,7 +220,10 @@ def test_markdown_is_a_table_whatever_the_label() -> None:
 
 def test_latex_escapes_and_marks() -> None:
     text = render(TABLE, "tex")
-    assert r"\caption{toys, test split (eval\_mask=train): 100\% \& more $^{\dagger}$: p $<$ 0.05.}" in text
+    assert r"\caption{toys, test split (eval\_mask=train): 100\% \& more}" in text
+    assert r"\footnotesize $^{\dagger}$: p $<$ 0.05." in text
+    fitted = re.findall(r"\\resizebox\{[^}]*\\textwidth[^}]*\}\{!\}\{%\n\\begin\{tabular\}", text)
+    assert len(fitted) == text.count(r"\end{tabular}}") == 1
     assert r"A\_b\textbar{}c & 0.1235 $\pm$ 0.0010 & 1.23 M & 59.9 s \\" in text
     assert r"\textbf{0.2000}$^{\dagger}$" in text
     assert not re.search(r"[^\x00-\x7f]", text)

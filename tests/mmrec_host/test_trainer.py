@@ -105,7 +105,17 @@ def test_a_phase_that_may_not_be_ended_in_only_prepares(made):
     outcome = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit(
         [phase("teacher", False, 0.05), phase("student", True, 0.0)]
     )
-    assert seen == [None, "teacher"] and outcome.best.phase == "student"
+    assert seen == [None, "teacher"] and outcome.best.phase == "student" and outcome.notes == []
+
+
+def test_a_later_phase_that_brings_nothing_better_is_named(made):
+    config, dataset, loader, model = made
+    phases = [SinglePhase(model, loader, config, name) for name in ("stage1", "stage2")]
+    phases[0].epochs = phases[1].epochs = 2
+    phases[1].parameter_groups = lambda: [{"params": list(model.parameters()), "lr": 0.0}]
+    outcome = Trainer(model, TrainingOptions.from_config(config), dataset.splits.valid).fit(phases)
+    assert outcome.best.phase == "stage1"
+    assert outcome.notes == ["stage2 brought nothing better on validation; this row is stage1's."]
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(toy_keys):

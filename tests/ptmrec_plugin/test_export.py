@@ -22,6 +22,7 @@ from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.finished_run import open_run
 from ptmrec_plugin.encoders.build import build_encoder
 from ptmrec_plugin.encoders.unfuse import unfuse
+from ptmrec_plugin.export.model_card import card_files
 from ptmrec_plugin.items.item_encoder import ItemEncoder
 from ptmrec_plugin.items.run_encoding import of_run
 from ptmrec_plugin.items.tuned_encoder import tuned_encoder
@@ -114,6 +115,28 @@ def test_the_card_says_what_was_trained_and_its_snippet_loads_it(name, finished,
     tokens = tuned.encoder.tokens(["a red mug"])
     torch.testing.assert_close(scope["features"], tuned.encode("t", tokens), atol=1e-3, rtol=1e-2)
     assert not torch.allclose(scope["features"], build_encoder(run.config).encode("t", tokens), atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["tuned", "tuned, own variant"])
+def test_a_run_s_own_adapter_has_a_card_and_settings_that_load_it(name, finished, monkeypatch):
+    run = open_run(finished(name))
+    monkeypatch.chdir(run.record.path / "adapter")
+    card = Path("README.md").read_text()
+    best, test = run.record.info["best"], run.record.info["test"]
+    for said in (
+        f"| recall@20 | {best['valid']['recall@20']:.4f} | {test['recall@20']:.4f} |",
+        f"users {N_USERS}",
+        "## Licence",
+    ):
+        assert said in card
+    assert "More Information Needed" not in card and "not this adapter's" not in card
+    scope: dict = {}
+    exec(snippet(card), scope)  # noqa: S102
+    tuned = tuned_encoder(run)
+    expected = tuned.encode("t", tuned.encoder.tokens(["a red mug"]))
+    torch.testing.assert_close(scope["features"], expected, atol=1e-3, rtol=1e-2)
+    info = {**run.record.info, "best": {**best, "phase": "stage1"}}
+    assert "not this adapter's" in card_files(run.config, info, {}, Path.cwd())["README.md"]
 
 
 def test_peft_alone_loads_the_adapter_on_the_unfused_model(finished, ptmrec, tmp_path):

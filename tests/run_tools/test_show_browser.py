@@ -38,6 +38,14 @@ def test_the_page_fits_asks_for_nothing_and_complains_of_nothing(browser, page, 
     assert browser.complaints() == []
 
 
+def test_a_narrow_page_shows_all_columns_of_the_means(browser, page):
+    browser.open(page, 390)
+    cut = "[...document.querySelectorAll('#summary .scroll')].map(e => e.scrollWidth - e.clientWidth)"
+    assert browser.evaluate(cut) == [0]
+    ends = "[...document.querySelectorAll('#summary th:last-child')].map(e => e.getBoundingClientRect().right)"
+    assert 0 < max(browser.evaluate(ends)) <= 390
+
+
 def test_pictures_are_drawn(browser, page):
     browser.open(page, 1280)
     box = browser.evaluate(

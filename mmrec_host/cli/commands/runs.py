@@ -24,7 +24,8 @@ class RunsCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Print two lines a run, what came out and where it lies; `DataError` if there is none."""
-        from ...runs.record import ended, find_runs
+        from ...runs.order import ended
+        from ...runs.record import find_runs
 
         records = sorted(find_runs(args.runs, args.dataset), key=lambda record: ended(record.info))
         if not records:
