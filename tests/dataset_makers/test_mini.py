@@ -172,7 +172,7 @@ def test_an_older_folder_of_other_options_is_kept_aside_and_made_anew(config, tm
         shutil.copytree(tmp_path / "again", folder)
         (tmp_path / "again").rename(tmp_path / kept / "mini")
     with pytest.raises(DataError, match="PlantedTaste is for the generated"):
-        quick_start("PlantedTaste", "mini", {**options_of(config), "data_path": str(tmp_path)})
+        quick_start("PlantedTaste", "mini", {**options_of(config), "data_path": str(tmp_path), "new_items": 0.0})
 
 
 def test_what_was_drawn_is_written_beside_the_items_and_users(folder):
