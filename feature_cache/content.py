@@ -1,14 +1,15 @@
 """Raw item content in the cache: encoded image bytes, title and text by item id.
 
-Each state of a dataset folder, known by the listing of its files, has a record an item that names image, title and text
-by their SHA-256; under that they are stored, once. So two folders, or two states of one, never get into each other's
-way, and nobody who reads an item gets other bytes than those that the content's digest stands for.
+Each state of a dataset folder, known by the listing of its files, has records of its own: of each item the title, the
+text and the SHA-256 of the image, under which that is stored once. So two folders, or two states of one, never get into
+each other's way, and nobody who reads an item gets other bytes than those that the content's digest stands for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 from dataclasses import replace
 from functools import cache
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .builds import BuildState, load_state, run_build
+from .builds import BuildState, canonical_json, load_state, run_build
 from .content_report import UNKNOWN_TEXT, ContentReport, make_report
 from .errors import CacheError
 from .image_store import ImageStore
@@ -26,7 +27,6 @@ from .store import Store
 logger = logging.getLogger(__name__)
 
 REPORT_FILE = "content_report.json"
-KINDS = ("image", "title", "text")
 CHUNK_ITEMS, CHUNK_BYTES = 500, 1 << 26  # a transaction ends at whichever comes first
 
 
@@ -65,21 +65,20 @@ class Content:
 
     def image(self, i: int) -> bytes:
         """The encoded image of item `i`, byte for byte as in its file."""
-        return self._get("image", i)
+        return self.store.read([_image_key(self._record(i)["image"])], bytes)[0]
 
     def title(self, i: int) -> str:
         """The title of item `i`, possibly empty."""
-        return self._get("title", i).decode()
+        return self._record(i)["title"]
 
     def text(self, i: int) -> str:
         """The text of item `i`, never empty."""
-        return self._get("text", i).decode()
+        return self._record(i)["text"]
 
-    def _get(self, kind: str, i: int) -> bytes:
+    def _record(self, i: int) -> dict[str, str]:
         if not 0 <= i < self.n_items:
             raise IndexError(f"item {i}: ids are 0 to {self.n_items - 1}")
-        names = self.store.read([_item_key(self._listing, i)], bytes)[0].decode().split()
-        return self.store.read([_bytes_key(names[KINDS.index(kind)])], bytes)[0]
+        return json.loads(self.store.read([_item_key(self._listing, i)], bytes)[0])
 
 
 def import_content(store: Store, folder: Path | str, n_items: int, progress: bool = False) -> Content:
@@ -141,21 +140,15 @@ def _next_chunk(
         elif item in raw.gathered:
             image = gathered.image(raw.gathered[item])
         title, text, _ = texts.get(item, ItemText())
-        values = {
-            "image": image or grey_png(),
-            "title": _utf8(title),
-            "text": _utf8(text or title or UNKNOWN_TEXT),
-        }
+        image, title, text = image or grey_png(), _storable(title), _storable(text or title or UNKNOWN_TEXT)
+        record = {"image": hashlib.sha256(image).hexdigest(), "title": title, "text": text}
+        entries[_item_key(raw.listing, item)] = canonical_json(record)
+        entries[_image_key(record["image"])] = image
         sha = hashlib.sha256(digest.encode())
-        names = []
-        for kind in KINDS:
-            value = values[kind]
-            names.append(hashlib.sha256(value).hexdigest())
-            entries[_bytes_key(names[-1])] = value
+        for value in (image, title.encode(), text.encode()):
             sha.update(len(value).to_bytes(8, "little") + value)
-        entries[_item_key(raw.listing, item)] = " ".join(names).encode()
         digest = sha.hexdigest()
-        nbytes += len(values["image"])
+        nbytes += len(image)
         item += 1
     notes = {"broken_images": broken, "digest": digest}
     if item == state.n_items:
@@ -163,8 +156,8 @@ def _next_chunk(
     return replace(state, n_done=item, notes=notes), entries
 
 
-def _utf8(text: str) -> bytes:
-    return text.encode(errors="replace")  # JSON may hold half a surrogate pair, UTF-8 cannot
+def _storable(text: str) -> str:
+    return text.encode(errors="replace").decode()  # JSON may hold half a surrogate pair, UTF-8 cannot
 
 
 def _state_key(listing: str) -> bytes:
@@ -175,5 +168,5 @@ def _item_key(listing: str, item: int) -> bytes:
     return f"content/{listing}/{item:08d}".encode()
 
 
-def _bytes_key(sha: str) -> bytes:
-    return f"bytes/{sha}".encode()
+def _image_key(sha: str) -> bytes:
+    return f"image/{sha}".encode()

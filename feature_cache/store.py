@@ -122,9 +122,8 @@ class Store:
                     assert txn is not None  # the first write makes the environment
                     if self._record(txn, state_key) != old:
                         return False
-                    for key, value in (*entries.items(), (state_key, new)):
-                        txn.put(SEALED + key, seal(key, value))
-                        txn.delete(key)  # what version 0.1 wrote
+                    txn.cursor().putmulti((SEALED + key, seal(key, value)) for key, value in entries.items())
+                    txn.put(SEALED + state_key, seal(state_key, new))
                 return True
             except lmdb.MapFullError:  # the transaction is gone as a whole: do it again in a larger map
                 map_full = True

@@ -114,7 +114,7 @@ def test_arrays_of_version_0_1_are_read_and_their_build_goes_on(arrays: DerivedA
     np.testing.assert_array_equal(resumed.table(), EXPECTED)
 
 
-def test_a_writer_replaces_what_version_0_1_wrote(store: Store) -> None:
+def test_what_is_written_goes_before_what_version_0_1_wrote(store: Store) -> None:
     write_as_0_1(store, [(b"state", b"old"), (b"a", b"1")])
     assert store.commit(b"state", b"old", b"new", {b"a": b"2"})
     assert (store.get(b"a"), store.get(b"state")) == (b"2", b"new")
