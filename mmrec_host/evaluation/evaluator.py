@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -79,15 +79,21 @@ def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Eval
 def selection_score(evaluation: Evaluation, options: EvaluationOptions) -> float:
     """What the best state is selected by: `valid_metric` of the ranking that `selection` names, or the mean of both."""
     metric = options.valid_metric
-    if options.selection == "warm" or NEW not in evaluation.beside:
-        return evaluation.means[metric]
-    new = evaluation.beside[NEW].means
-    if metric not in new:
+    if options.selection != "warm" and NEW in evaluation.beside and metric not in evaluation.beside[NEW].means:
+        new = evaluation.beside[NEW]
         raise ConfigError(
-            f"selection={options.selection}: {metric} cannot be computed of the {evaluation.beside[NEW].n_ranked} new "
-            f"items of validation; known: {', '.join(new)}. Name one as valid_metric, or take a larger share new_items."
+            f"selection={options.selection}: {metric} cannot be computed of the {new.n_ranked} new items of "
+            f"validation; known: {', '.join(new.means)}. Name one as valid_metric, or take a larger share new_items."
         )
-    return new[metric] if options.selection == "new" else (evaluation.means[metric] + new[metric]) / 2
+    return selected_value(evaluation.all_means(), options)
+
+
+def selected_value(means: Mapping[str, float], options: EvaluationOptions) -> float:
+    """The same of the means (`Evaluation.all_means`) that a run has recorded."""
+    warm, new = means[options.valid_metric], means.get(f"{NEW}/{options.valid_metric}")
+    if options.selection == "warm" or new is None:
+        return warm
+    return new if options.selection == "new" else (warm + new) / 2
 
 
 def _n_ranked(model: Model, split: EvalSplit) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmrec_host.config import Config, known_keys
 from mmrec_host.errors import ConfigError
+from mmrec_host.evaluation.evaluator import selected_value
+from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.models.base import MODELS
 
 from ..stage1 import OF_ONE_MODEL, run_beside, run_config
@@ -49,8 +51,8 @@ def train_teachers(names: Sequence[str], config: Config) -> list[Trained]:
     others, values = [name for name in names if name != BASE], teacher_values(config)
     for name in others:  # all are checked before one is trained
         run_config(name, values, config)
-    trained = []
+    trained, options = [], EvaluationOptions.from_config(config)
     for name in others:
         result = run_beside(name, values, config)
-        trained.append(teacher_of(name, result.model, result.valid[config["valid_metric"].lower()]))
+        trained.append(teacher_of(name, result.model, selected_value(result.valid, options)))
     return trained

@@ -13,7 +13,7 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
 from ptmrec_plugin.stage1 import run_config
-from ptmrec_plugin.stage2.teacher_runs import teacher_names, teacher_values
+from ptmrec_plugin.stage2.teacher_runs import teacher_names, teacher_values, train_teachers
 
 QUICK = {"stage2_epochs": 2, "pool_size": 16, "learning_rate": 0.01, "mode": "frozen_kt", "kt_teacher": ["base", "BPR"]}
 
@@ -55,6 +55,14 @@ def test_a_teacher_has_the_words_that_every_model_knows_and_none_of_the_base(toy
     teacher = run_config("FREEDOM", teacher_values(config), config)
     assert (teacher["epochs"], teacher["learning_rate"], teacher["seed"]) == (3, 0.01, 7)
     assert teacher["reg_weight"] == load_config("FREEDOM", "toy", overrides=toy_keys)["reg_weight"] != 0.5
+
+
+def test_a_teacher_is_judged_by_what_the_base_is_selected_by(toy_keys):
+    new = {"new_items": 0.25, "topk": [2], "valid_metric": "Recall@2", "metrics": ["Recall"], "selection": "new"}
+    config = build(load_config("PTMRec", "toy", overrides={**toy_keys, **QUICK, **new}))[2].config
+    (teacher,) = train_teachers(["Content"], config)
+    valid = runs_of(toy_keys)["Content"][0]["best"]["valid"]
+    assert teacher.score == valid["new/recall@2"] != valid["recall@2"]
 
 
 def test_the_base_s_own_name_is_the_base(toy_keys):
