@@ -17,10 +17,10 @@ TITLE = "Neighbours with the item’s own attribute"
 
 def write_attributes(shown: PageContent) -> list[Markup]:
     """A chart and its table; nothing for a dataset whose items have no attributes."""
-    bars, rows = [], []
+    bars, rows, new = [], [], _new_items(shown)
     for attribute, values in shown.content.attributes.items():
         for modality, views in shown.views.items():
-            shares = [share for view in views if (share := view.same_value(values)) is not None]
+            shares = [share for view in views if (share := view.same_value(values, new)) is not None]
             if not shares:
                 continue
             name, written = f"{attribute}, {MODALITIES[modality]}", [f"{100 * share:.0f} %" for share in shares]
@@ -32,8 +32,9 @@ def write_attributes(shown: PageContent) -> list[Markup]:
     synthetic = "Synthetic data: the attributes are what the items were drawn from. " if _synthetic(shown) else ""
     tuned = any(bar.interval for bar in bars)
     drawn = "a line from frozen features to the tuned ones, where the point is" if tuned else "in frozen features"
+    whose = "all items" if new is None else f"the {len(new)} items without training interactions"
     about = (
-        f"{synthetic}Of the nearest neighbours of an item, the share with the item’s own attribute, over all items: "
+        f"{synthetic}Of the nearest neighbours of an item, the share with the item’s own attribute, over {whose}: "
         f"{drawn}. By chance: that of neighbours drawn at random."
     )
     head = ["Attribute", "by chance", "frozen → tuned" if tuned else "frozen"]
@@ -46,6 +47,12 @@ def by_chance(values: Mapping[int, str]) -> float:
     """The probability that two different items have the same value."""
     n = len(values)
     return sum(k * (k - 1) for k in Counter(values.values()).values()) / (n * (n - 1))
+
+
+def _new_items(shown: PageContent) -> set[int] | None:
+    """Items that no training row tells of, where there are some: others may have been learned by heart."""
+    new = shown.sides[0].run.dataset.splits.test.cold_items
+    return {int(item) for item in new} if new is not None and len(new) else None
 
 
 def _synthetic(shown: PageContent) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,19 +32,24 @@ class View:
     cosines: np.ndarray
     kept: np.ndarray
 
-    def same_category(self, categories: Mapping[int, list[str]]) -> float | None:
-        """Share of the neighbours that have a category in common with the item, over all with any; None without."""
+    def same_category(self, categories: Mapping[int, list[str]], items: Collection[int] | None = None) -> float | None:
+        """Share of the neighbours that have a category in common with the item, over all with any; None without.
+
+        Args:
+            items: whose neighbours; by default all items'.
+        """
         shared = [
             bool(set(names) & set(categories[int(neighbour)]))
             for item, names in categories.items()
+            if items is None or item in items
             for neighbour in self.ids[item]
             if int(neighbour) in categories
         ]
         return float(np.mean(shared)) if shared else None
 
-    def same_value(self, values: Mapping[int, str]) -> float | None:
+    def same_value(self, values: Mapping[int, str], items: Collection[int] | None = None) -> float | None:
         """Share of the neighbours that have the item's value of an attribute, likewise."""
-        return self.same_category({item: [value] for item, value in values.items()})
+        return self.same_category({item: [value] for item, value in values.items()}, items)
 
 
 def neighbour_views(sides: Sequence[Side]) -> dict[str, list[View]]:

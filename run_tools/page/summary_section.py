@@ -58,7 +58,8 @@ def _runs(shown: PageContent) -> Markup:
 def _data(shown: PageContent) -> Markup:
     run = shown.sides[0].run
     data, split = run.dataset.interactions, run.dataset.splits.test
-    candidates = "all items" if split.candidates is None else f"{len(split.candidates):,} cold items"
+    kind = "items that are not new" if split.beside else "cold items"
+    candidates = "all items" if split.candidates is None else f"{len(split.candidates):,} {kind}"
     return tag(
         "p",
         f"{data.n_users:,} users and {data.n_items:,} items. The test split holds {len(split.positives.values):,} "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from page_reader import read_page
-from shown_runs import GENRES, HOSTILE, WITHOUT_PICTURE
+from shown_runs import GENRES, HOSTILE, WITHOUT_PICTURE, make_hostile
 
 from mmrec_host.cli.main import main
 from mmrec_host.quick_start import quick_start
@@ -100,6 +101,18 @@ def test_agreement_of_neighbours_is_drawn_for_attributes_of_few_values(pair_page
     assert set(found) == {"Attribute", "<i>finish, image", "<i>finish, text"}
     assert all(re.fullmatch(r"\d+ % → \d+ %", found[name][1]) for name in found if name != "Attribute")
     assert "Synthetic" not in part.text
+
+
+def test_with_new_items_the_page_says_who_is_ranked_and_asks_neighbours_of_new_ones(toy_keys, tmp_path):
+    keys = {**toy_keys, "new_items": 0.25, "topk": [2], "valid_metric": "Recall@2"}
+    make_hostile(Path(keys["data_path"]) / "toy")
+    run = quick_start("VBPR", "toy", keys).record.path
+    assert main(["show", "-q", "--run", str(run), "--output", str(tmp_path / "page.html")]) == 0
+    page = read_page((tmp_path / "page.html").read_text())
+    opened = open_run(run).dataset
+    n_new = len(opened.splits.test.cold_items)
+    assert f"{opened.interactions.n_items - n_new} items that are not new are ranked" in section(page, "summary").text
+    assert f"over the {n_new} items without training interactions" in section(page, "neighbours").text
 
 
 def test_a_page_on_generated_data_says_so(shown_pair, tmp_path):

@@ -105,6 +105,7 @@ def test_agreement_is_the_share_of_neighbours_with_the_items_value_and_chance_th
     view = View("frozen", np.array([[1, 2], [0, 2], [0, 3], [0, 1]]), np.ones((4, 2)), np.ones(4))
     hue = {0: "red", 1: "red", 2: "blue"}  # nothing is known of 3
     assert view.same_value(hue) == pytest.approx(2 / 5)
+    assert view.same_value(hue, {2}) == 0 and view.same_value(hue, {3}) is None
     assert by_chance(hue) == pytest.approx(2 / 6)
 
 
