@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import parse_overrides
 from ..config_layers import folders, read_layer
-from ..errors import ConfigError, DataError
-from ..registry import nearest
+from ..errors import DataError
+from ..trust import HERE
 from .plugins import add_plugin_arguments, load_plugins
 
 if TYPE_CHECKING:
     from ..runs.finished_run import FinishedRun
 
-HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
-"""Keys of a run that may be replaced when it is opened: they change no result."""
-
-
 RUN = "folder of a finished run, or the end of its name under --runs"
-KEYS = f"{', '.join(HERE)}: those of this machine"
+KEYS = f"{', '.join(HERE)}: those of this machine; and paths of the run, such as encoder_pretrained"
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, keys: str = KEYS, **options: Any) -> None:
@@ -50,16 +46,10 @@ def open_named_run(args: argparse.Namespace) -> FinishedRun:
 
 
 def machine_keys(args: argparse.Namespace) -> dict[str, Any]:
-    """The `key=value` words; `ConfigError` for a key that is none of HERE."""
+    """The `key=value` words; which of them may be given is for the run to say."""
     replaced = parse_overrides(args.overrides, [])[None]
     if args.quiet:
         replaced["progress"] = False
-    for key in replaced:
-        if key not in HERE:
-            raise ConfigError(
-                f"{key}: a finished run keeps its settings{nearest(key, HERE)} Keys of this machine are "
-                f"{', '.join(HERE)}."
-            )
     return replaced
 
 
