@@ -63,11 +63,11 @@ def given_error(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> str | 
     return None
 
 
-def path_error(file: Path, key: str, value: Any, whose: str) -> str:
+def path_error(file: Path, key: str, value: Any, whose: str, where: str = WHERE) -> str:
     """The message on a value that leads away."""
     return (
         f"{file}: {key}={flow(value)} is a path or an address, and {whose} may give only names, since it may come from "
-        f"others. If you trust what it leads to, give {key} yourself: {WHERE}."
+        f"others. If you trust what it leads to, give {key}=… yourself, {where}."
     )
 
 

@@ -65,7 +65,7 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     state = best_state(record.path)
     if state is None:
         raise DataError(f"{folder}: the run kept no model (save_model=false). Train it again with save_model=true.")
-    config = recorded_config(record.path, replaced)
+    config = recorded_config(record.path / "config.yaml", replaced)
     dataset, loader, model = build(config)
     record.check_same(protocol(config, dataset), loader.features.fingerprint)
     restore(model, state)

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 PLACES = {"data_path": "", "cache_path": "data.mdb"}
 
 
-def recorded_config(folder: Path, given: Mapping[str, Any]) -> Config:
-    """The configuration in the run folder's config.yaml.
+def recorded_config(file: Path, given: Mapping[str, Any]) -> Config:
+    """The configuration in a run folder's config.yaml, or in the settings of an exported adapter.
 
     It may set the keys that the YAML files of its model know here, to numbers and names. Paths and addresses among
     them are taken where the user's own YAML files say the same. What is the user's alone (`trust.yaml`) is theirs,
@@ -34,7 +34,6 @@ def recorded_config(folder: Path, given: Mapping[str, Any]) -> Config:
         ConfigError: an unreadable file, an unknown model, a value of the wrong type or range, or a path; a given key
             that would change what was trained.
     """
-    file = Path(folder) / "config.yaml"
     recorded = read_mapping(file)
     names = {key: recorded.get(key) for key in ("model", "dataset")}
     for key, name in names.items():
@@ -71,7 +70,7 @@ def _believed(
         if key not in own:
             unknown.append(str(key))
         elif leads_away(value) and value != own[key]:
-            errors.append(path_error(file, key, value, "a run"))
+            errors.append(path_error(file, key, value, "a run", "on the command line"))
         elif key not in any_type and (problem := type_error(key, value, own[key])):
             errors.append(f"{file}: {problem}")
         else:

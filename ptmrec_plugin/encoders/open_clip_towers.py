@@ -12,7 +12,7 @@ from typing import Any
 
 import open_clip
 
-from mmrec_host.errors import ConfigError
+from mmrec_host.errors import ConfigError, UserError
 
 from .dual import ENCODERS, DualEncoder
 
@@ -34,7 +34,7 @@ def build_open_clip(config: Any) -> DualEncoder:
     """
     import torch
 
-    name, pretrained = config["encoder_model"], config["encoder_pretrained"]
+    name, pretrained = str(config["encoder_model"]), config["encoder_pretrained"]
     if name == "tiny":
         name = _register_tiny()
     known = open_clip.list_models()
@@ -54,8 +54,12 @@ def build_open_clip(config: Any) -> DualEncoder:
     with torch.random.fork_rng(devices=[]), _random_weights_are_meant(pretrained is None):
         torch.manual_seed(int(config["encoder_seed"] or 0))
         try:
-            model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                name, pretrained=pretrained, weights_only=True
+            )
             tokenizer = open_clip.get_tokenizer(name)
+        except UserError:
+            raise
         except Exception as error:  # the hub client raises many kinds, none of them for users
             raise ConfigError(
                 f"encoder {config['encoder']!r}: open_clip cannot load {name} ({pretrained or 'no tag'}): {error}\n"
