@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -11,7 +13,10 @@ import mmrec_configs
 
 from .errors import ConfigError
 from .registry import Registry, nearest
+from .trust import data_errors
 from .yaml_values import flow, read_mapping
+
+log = logging.getLogger(__name__)
 
 LIST_OR_ONE = {"topk", "metrics", "modalities"}  # MMRec takes a single value for these too
 
@@ -45,8 +50,16 @@ def folders() -> list[Path]:
     return [local, packaged] if local.is_dir() and local.resolve() != packaged.resolve() else [packaged]
 
 
+@functools.cache
+def _say_where(folder: Path) -> None:
+    """Say, once a process, that settings come from a folder that is only there because of where one stands."""
+    log.info("settings are read from %s too", folder)
+
+
 def yaml_file(group: str, name: str) -> Path | None:
     """The YAML file of `name` in the folder of a group ("dataset", "model", "encoder", …), or None."""
+    if name in (".", "..") or "/" in name or "\\" in name:  # a name, which may come from a data folder or a run
+        return None
     return next((p for f in folders() if (p := f / group / f"{name}.yaml").is_file()), None)
 
 
@@ -105,19 +118,36 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
     return layer
 
 
+def _data_layer(file: Path, below: Sequence[Layer]) -> Layer:
+    """What a data folder says of itself; `ConfigError` for anything that it may not say."""
+    values = read_mapping(file)
+    defaults = {key: value for layer in below for key, value in layer.values.items()}
+    errors = list(data_errors(file, values))
+    types = (type_error(key, value, defaults.get(key)) for key, value in values.items())
+    errors += [f"{file}: {problem}" for problem in types if problem]
+    if errors:
+        raise ConfigError("\n".join(errors))
+    return Layer(values)
+
+
 def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list[Layer]:
     """The YAML layers of one model on one dataset, lowest first; `changes` may choose the option groups.
 
     Raises:
         ConfigError: an option group has no such name.
     """
+    for folder in folders()[:-1]:
+        _say_where(folder)
     overall = [path for folder in reversed(folders()) if (path := folder / "overall.yaml").is_file()]
     layers = [read_layer(path) for path in overall]
     default = {k: v for layer in layers for k, v in layer.values.items()}["data_path"]
     data_path = Path(str(changes.get("data_path", default)))
-    for file in (yaml_file("dataset", dataset), data_path / dataset / "dataset.yaml"):
-        if file is not None and file.is_file():
-            layers.append(read_layer(file, dataset))
+    file = yaml_file("dataset", dataset)
+    if file is not None:
+        layers.append(read_layer(file, dataset))
+    beside = data_path / dataset / "dataset.yaml"
+    if beside.is_file():
+        layers.append(_data_layer(beside, layers))
     own = _own_layer("model", model, dataset)
     if own is not None:
         layers.append(own)
@@ -154,7 +184,7 @@ def type_error(key: str, value: Any, default: Any) -> str | None:
     elif isinstance(default, float):
         fits, wanted = number, "a number"
     elif isinstance(default, list):
-        fits, wanted = isinstance(value, list) or (key in LIST_OR_ONE and value is not None), "a list such as [a, b]"
+        fits, wanted = isinstance(value, list) or (key in LIST_OR_ONE and isinstance(value, (str, int, float))), "a list such as [a, b]"
     else:
         fits, wanted = isinstance(value, str), "text"
     return None if fits else f"{key}={flow(value)}: must be {wanted}"

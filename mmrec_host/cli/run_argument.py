@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import parse_overrides
 from ..config_layers import folders, read_layer
-from ..errors import ConfigError, DataError
-from ..registry import nearest
+from ..errors import DataError
+from ..trust import HERE
 from .plugins import add_plugin_arguments, load_plugins
 
 if TYPE_CHECKING:
@@ -18,13 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
-"""Keys of a run that may be replaced when it is opened: they change no result."""
-
-
 LAST = "last"
 RUN = f"folder of a finished run, the end of its name under --runs, or `{LAST}`: the one that finished last"
-KEYS = f"{', '.join(HERE)}: those of this machine"
+KEYS = f"{', '.join(HERE)}: those of this machine; and paths of the run, such as encoder_pretrained"
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, keys: str = KEYS, **options: Any) -> None:
@@ -54,16 +50,10 @@ def open_named_run(args: argparse.Namespace) -> FinishedRun:
 
 
 def machine_keys(args: argparse.Namespace) -> dict[str, Any]:
-    """The `key=value` words; `ConfigError` for a key that is none of HERE."""
+    """The `key=value` words; which of them may be given is for the run to say."""
     replaced = parse_overrides(args.overrides, [])[None]
     if args.quiet:
         replaced["progress"] = False
-    for key in replaced:
-        if key not in HERE:
-            raise ConfigError(
-                f"{key}: a finished run keeps its settings{nearest(key, HERE)} Keys of this machine are "
-                f"{', '.join(HERE)}."
-            )
     return replaced
 
 

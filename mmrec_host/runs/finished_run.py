@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from ..config import Config
-from ..config_layers import absent_values, read_layer
 from ..data.dataset import Dataset
 from ..data.loader import TrainLoader
 from ..errors import DataError
@@ -17,6 +16,7 @@ from ..models.contract import HasItemFeatures, Model
 from ..runs.build import build, protocol
 from ..training.model_state import restore
 from .record import RunRecord
+from .recorded_config import recorded_config
 from .saved_model import best_state
 
 
@@ -49,10 +49,12 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     """Open the run in `folder`.
 
     Args:
-        replaced: keys of the machine at hand, such as `data_path`, `cache_path` or `device`.
+        replaced: keys of the machine at hand, such as `data_path`, `cache_path` or `device`, and those that lead to an
+            encoder.
 
     Raises:
         DataError: no finished run there, one whose model was not saved, or whose data have changed since.
+        ConfigError: its config.yaml says what a run may not.
     """
     record = RunRecord.load(folder)
     if record.info["status"] != "finished":
@@ -63,8 +65,7 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     state = best_state(record.path)
     if state is None:
         raise DataError(f"{folder}: the run kept no model (save_model=false). Train it again with save_model=true.")
-    recorded = read_layer(record.path / "config.yaml").values
-    config = Config({**absent_values(str(recorded.get("model"))), **recorded, **replaced})
+    config = recorded_config(record.path / "config.yaml", replaced)
     dataset, loader, model = build(config)
     record.check_same(protocol(config, dataset), loader.features.fingerprint)
     restore(model, state)

@@ -8,11 +8,14 @@ from typing import Any
 from mmrec_host.config import Config
 
 from .dual import ENCODERS, DualEncoder
+from .no_model_code import no_model_code
 
 
 def build_encoder(config: Any) -> DualEncoder:
-    """A fresh encoder of the configuration's `encoder` option group, on the CPU."""
-    return ENCODERS.get(config["encoder_builder"] or config["encoder"])(config)
+    """A fresh encoder of the configuration's `encoder` option group, on the CPU; `ConfigError` if it brings code."""
+    build = ENCODERS.get(config["encoder_builder"] or config["encoder"])
+    with no_model_code():
+        return build(config)
 
 
 def encoder_identity(config: Any) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _efficientnet_file() -> Path:
 def _tokenizer(folder: Path, context: int) -> Any:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         """Token ids [n, longest], at most `context` tokens."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import open_clip
 
-from mmrec_host.errors import ConfigError
+from mmrec_host.errors import ConfigError, UserError
 
 from .dual import ENCODERS, DualEncoder
 from .weights_from_hub import weights_from_hub
@@ -35,7 +35,7 @@ def build_open_clip(config: Any) -> DualEncoder:
     """
     import torch
 
-    name, pretrained = config["encoder_model"], config["encoder_pretrained"]
+    name, pretrained = str(config["encoder_model"]), config["encoder_pretrained"]
     if name == "tiny":
         name = _register_tiny()
     known = open_clip.list_models()
@@ -60,8 +60,12 @@ def build_open_clip(config: Any) -> DualEncoder:
     ):
         torch.manual_seed(int(config["encoder_seed"] or 0))
         try:
-            model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                name, pretrained=pretrained, weights_only=True
+            )
             tokenizer = open_clip.get_tokenizer(name)
+        except UserError:
+            raise
         except Exception as error:  # the hub client raises many kinds, none of them for users
             reason = f"its weights are not in the local cache, and {fault}" if fault else str(error)
             raise ConfigError(

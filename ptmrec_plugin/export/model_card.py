@@ -18,11 +18,10 @@ from ..stage1 import STAGE1
 PEFT_FILE = "adapter_config.json"  # of an adapter in Hugging Face peft's format
 
 OPEN = f"""folder = Path(".")  # where this card lies
-config = Config({{**read_mapping(folder / "{SETTINGS}"), "device": "cpu"}})"""
+config = recorded_config(folder / "{SETTINGS}", {{"device": "cpu"}})"""
 WITH_PEFT = f"""from pathlib import Path
 
-from mmrec_host.config import Config
-from mmrec_host.yaml_values import read_mapping
+from mmrec_host.runs.recorded_config import recorded_config
 from peft import PeftModel
 from ptmrec_plugin.encoders.build import build_encoder
 
@@ -33,8 +32,7 @@ features = encoder.encode("t", encoder.tokens(["a red mug"]))
 """
 WITHOUT_PEFT = f"""from pathlib import Path
 
-from mmrec_host.config import Config
-from mmrec_host.yaml_values import read_mapping
+from mmrec_host.runs.recorded_config import recorded_config
 from ptmrec_plugin.items.tuned_encoder import TunedEncoder
 
 {OPEN}

@@ -17,6 +17,7 @@ from mmrec_host.data.features import wanted_modalities
 from mmrec_host.device import resolve_device
 from mmrec_host.errors import ConfigError
 from mmrec_host.runs.finished_run import FinishedRun
+from mmrec_host.trust import HERE
 
 from .feature_source import require_raw_content
 from .item_encoder import ItemEncoder
@@ -75,7 +76,7 @@ def of_run(run: FinishedRun, dataset: str | None, machine: dict[str, Any]) -> En
         log.info("%s: its best state reads frozen features; these are meant", run.record.path)
     data = run.config
     if dataset not in (None, run.config["dataset"]):
-        here = {"data_path": run.config["data_path"], **machine}
+        here = {"data_path": run.config["data_path"], **{key: machine[key] for key in HERE if key in machine}}
         data = load_config("encode", dataset, overrides=here)
     return Encoding(_items(run.config, data), wanted_modalities(run.config), tuned)
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from peft import PeftModel, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
-from peft.utils import load_peft_weights
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmrec_host.errors import ConfigError
@@ -62,9 +63,9 @@ class HFHandle(Handle):
         (folder / "README.md").unlink(missing_ok=True)  # a template that nobody has filled in
 
     def read(self, folder: Path) -> None:
-        """Read peft's files; `ConfigError` if they cannot be read or are of another method or shape."""
+        """Read peft's weights; `ConfigError` if they cannot be read or are of another method or shape."""
         try:
-            weights = load_peft_weights(str(folder), device="cpu")
+            weights = load_file(folder / SAFETENSORS_WEIGHTS_NAME)  # and no pickle, and nothing from a hub
             outcome: Any = set_peft_model_state_dict(self.wrapped, weights)
         except (OSError, ValueError, SafetensorError) as error:
             raise ConfigError(f"{folder}: peft cannot read this adapter ({error}).") from error
