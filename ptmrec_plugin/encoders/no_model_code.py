@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from mmrec_host.errors import ConfigError
@@ -39,9 +40,11 @@ def no_model_code() -> Iterator[None]:
         raise refuse(module)
 
     decider = "resolve_trust_remote_code"
-    places = [(module, decider, decide) for module in (auto_factory, configuration_auto, tokenization_auto)]
+    places: list[tuple[ModuleType, str, Callable[..., Any]]] = [
+        (module, decider, decide) for module in (auto_factory, configuration_auto, tokenization_auto)
+    ]
     places.append((dynamic_module_utils, "get_class_in_module", execute))
-    before = [getattr(module, name) for module, name, _ in places]  # an unknown transformers fails here, before it loads
+    before = [getattr(module, name) for module, name, _ in places]  # an unknown transformers fails here
     for module, name, stand_in in places:
         setattr(module, name, stand_in)
     try:

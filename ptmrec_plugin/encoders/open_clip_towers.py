@@ -60,9 +60,7 @@ def build_open_clip(config: Any) -> DualEncoder:
     ):
         torch.manual_seed(int(config["encoder_seed"] or 0))
         try:
-            model, _, preprocess = open_clip.create_model_and_transforms(
-                name, pretrained=pretrained, weights_only=True
-            )
+            model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained, weights_only=True)
             tokenizer = open_clip.get_tokenizer(name)
         except UserError:
             raise

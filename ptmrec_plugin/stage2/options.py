@@ -24,7 +24,8 @@ class TuningOptions:
         most_items: items that one batch can have.
         kt_weight: λ; 0 where the mode has no transfer.
         kt_temperature: in units of the scores' mean row standard deviation.
-        kt_student: score, modality or both.
+        kt_student: score or modality.
+        kt_features: what the features alone score learns beside the whole score.
         kt_users: rows a batch, at most.
         rebuild_graph: item graphs follow the tuned features at each evaluation.
         reuse_activations, encode_chunk, gradient_checkpointing, half, workers: how live features are computed.
@@ -48,6 +49,7 @@ class TuningOptions:
     kt_weight: float
     kt_temperature: float
     kt_student: str
+    kt_features: bool
     kt_users: int
     rebuild_graph: bool
     reuse_activations: bool
@@ -73,6 +75,7 @@ class TuningOptions:
         scaled = config["learning_rate"] * config["recommender_lr_scale"]
         rate = config["joint_learning_rate"] if from_scratch else scaled
         pooled = config["batching"] == "item_pool"
+        are_new = bool(config["new_items"] or config["cold_items"])
         return cls(
             base=config["base"],
             device=torch.device(config["device"]),
@@ -92,6 +95,7 @@ class TuningOptions:
             kt_weight=config["kt_weight"] if transfer else 0.0,
             kt_temperature=config["kt_temperature"],
             kt_student=config["kt_student"],
+            kt_features=config["kt_features"] == "always" or (config["kt_features"] == "new_items" and are_new),
             kt_users=int(config["kt_users"]),
             rebuild_graph=config["rebuild_graph"],
             reuse_activations=config["reuse_activations"],

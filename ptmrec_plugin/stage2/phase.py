@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mmrec_host.evaluation.score_vectors import vectors_of
-from mmrec_host.models.contract import scores_modality
+from mmrec_host.models.contract import HasFreeItems, scores_modality
 from mmrec_host.random_states import init_seed
 from mmrec_host.ranks import is_main
 from mmrec_host.training.phases import Phase
@@ -128,18 +128,15 @@ class Stage2(Phase):
         return Ensemble([each.teacher for each in kept], self.loader.n_users, self.loader.n_items, self.options.device)
 
     def _student(self) -> Student:
-        """What learns from the teachers, by the key `kt_student`."""
-        base = self.recommender.base
-        if self.options.kt_student == "score":
-            return ScoreStudent(base, self.options.base)
-        if self.options.kt_student == "both":
-            return BothStudents(ScoreStudent(base, self.options.base), self._modality_student())
-        return self._modality_student()
-
-    def _modality_student(self) -> ModalityStudent:
-        """The base's scores of each modality alone, or what stands in for them."""
+        """What learns from the teachers, by the keys `kt_student` and `kt_features`."""
         base, tables = self.recommender.base, self.recommender.tables
-        if all(scores_modality(base, modality, table) for modality, table in tables.items()):
+        has_parts = all(scores_modality(base, modality, table) for modality, table in tables.items())
+        if self.options.kt_student == "score":
+            whole = ScoreStudent(base, self.options.base)
+            if self.options.kt_features and has_parts and isinstance(base, HasFreeItems) and base.item_id_tables():
+                return BothStudents(whole, ModalityStudent(base))
+            return whole
+        if has_parts:
             return ModalityStudent(base)
         log.info("%s has no scores of one modality alone: a ridge regression stands in", self.options.base)
         vectors = VectorTeacher(*vectors_of(base, self.options.base))
@@ -154,7 +151,6 @@ class Stage2(Phase):
     def _ridge(self) -> RidgeScores | None:
         """What stands in for a base without scores of one modality, and is trained along."""
         student = self.transfer.student if self.transfer is not None else None
-        student = student.parts if isinstance(student, BothStudents) else student
         scores = student.scores_of if isinstance(student, ModalityStudent) else None
         return scores if isinstance(scores, RidgeScores) else None
 

@@ -5,8 +5,8 @@ For the pool's users u and items i, with teacher scores T and student scores s,
     KT = tau_s * mean_u KL( softmax_i(T(u, i) / tau_t) || softmax_i(s(u, i) / tau_s) ).
 
 The student is the whole score that the base ranks with (`kt_student: score`), or each modality's score alone
-(`modality`), which is a KT for each, or all of these (`both`): the features' part alone ranks items that nobody has
-taken yet. Each tau is `a` times the mean row standard deviation of the scores that it
+(`modality`), which is a KT for each. Where items are new, each modality's score learns beside the whole score
+(`kt_features`): it is what ranks them. Each tau is `a` times the mean row standard deviation of the scores that it
 divides, fixed at the start. The factor tau_s keeps a student with a low spread from inflating the loss weight, since
 the gradient of the KL goes as 1 / tau_s. The paper (arXiv 2502.15542) states an in-batch KL divergence; teachers, rows,
 temperatures and scaling are this project's reading.

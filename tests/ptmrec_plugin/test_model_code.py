@@ -1,4 +1,4 @@
-"""Code that comes with a model is not run: harmless code that would leave a file, in the places where it could stand."""
+"""Code that comes with a model is not run: harmless code that would leave a file, where it could stand."""
 
 from __future__ import annotations
 

@@ -258,3 +258,20 @@ def test_a_planted_gap_narrows_the_frozen_features(toy_keys):
     config = load_config("VBPR", "toy", overrides={**toy_keys, "planted_gap": 3})
     _, loader, _ = build(config)
     assert loader.features.v.shape[1] == loader.features.t.shape[1] == 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "learns"),
+    [
+        ({}, {"score"}),
+        ({"new_items": 0.2}, {"score", "v", "t"}),
+        ({"new_items": 0.2, "kt_features": "never"}, {"score"}),
+        ({"kt_features": "always"}, {"score", "v", "t"}),
+        ({"new_items": 0.2, "base": "Content"}, {"score"}),  # its whole score is what features alone score
+        ({"new_items": 0.2, "base": "FREEDOM"}, {"score", "v", "t"}),
+    ],
+)
+def test_what_features_alone_score_learns_where_items_are_new(toy_keys, keys, learns):
+    few = {"topk": [2], "valid_metric": "Recall@2"}
+    stage2, _ = begun({**toy_keys, **QUICK, **few, "mode": "frozen_kt", "kt_teacher": ["base"], **keys})
+    assert set(stage2.transfer.taus) == learns | {"teacher"}

@@ -71,7 +71,7 @@ def test_the_base_s_own_name_is_the_base(toy_keys):
         ({"kt_teacher": ["FREEDON"]}, "did you mean 'FREEDOM'"),
         ({"kt_teacher": []}, r"list of recommenders, such as \[base, FREEDOM\]"),
         ({"kt_teacher": 3}, "list of recommenders"),
-        ({"kt_student": "half"}, "score, modality, both"),
+        ({"kt_student": "half"}, "score, modality"),
     ],
 )
 def test_what_cannot_teach_is_said_before_anything_is_trained(toy_keys, keys, message):
