@@ -62,6 +62,6 @@ def no_model_code() -> Iterator[None]:
 
 def _error(found: list[str]) -> ConfigError:
     return ConfigError(
-        f"{found[0]}: this model brings code of its own (auto_map in its JSON files), which is never run here, whatever "
-        "trust_remote_code says. Choose a model that open_clip, timm or transformers have the code of."
+        f"{found[0]}: this model brings code of its own (auto_map in its JSON files), which is never run here, "
+        "whatever trust_remote_code says. Choose a model that open_clip, timm or transformers have the code of."
     )
