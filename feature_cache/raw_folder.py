@@ -111,10 +111,10 @@ def read_image(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             nbytes = os.fstat(file.fileno()).st_size
-            data = file.read(LARGEST_IMAGE + 1) if nbytes <= LARGEST_IMAGE else b""
+            data = file.read(nbytes) if nbytes <= LARGEST_IMAGE else b""
     except OSError as error:
         raise BrokenImageError(f"{type(error).__name__}: {error}") from error
-    if max(nbytes, len(data)) > LARGEST_IMAGE:
+    if nbytes > LARGEST_IMAGE:
         raise BrokenImageError(f"{nbytes / 1e6:,.0f} MB, more than the {LARGEST_IMAGE / 1e6:.0f} MB that are read")
     check_image(data)
     return data
