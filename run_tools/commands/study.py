@@ -77,6 +77,7 @@ class StudyCommand:
                 raise ConfigError(f"--{name} {value}: must be 1 or more.")
         from ..study.cells import make_cells
         from ..study.standing import begun, finished, protocols_of
+        from ..study.stderr_log import warnings_once
         from ..study.study_file import read_study
 
         load_plugins(args)
@@ -91,12 +92,13 @@ class StudyCommand:
             return 0
         folder = args.output or Path(cells[0].config["run_path"]).parent / "studies" / study.name
         folder.mkdir(parents=True, exist_ok=True)
-        failed = {} if args.report_only else _run(cells, left, folder, args)
-        try:
-            _report(study, cells, begun(cells, protocols), folder, words.get(None, {}), args)
-        finally:
-            for cell, error in failed.items():
-                print(f"failed: {cell}: {error}", file=sys.stderr)
+        with warnings_once(args.verbose):
+            failed = {} if args.report_only else _run(cells, left, folder, args)
+            try:
+                _report(study, cells, begun(cells, protocols), folder, words.get(None, {}), args)
+            finally:
+                for cell, error in failed.items():
+                    print(f"failed: {cell}: {error}", file=sys.stderr)
         return 1 if failed else 0
 
 
@@ -106,7 +108,7 @@ def _run(cells: Sequence[Cell], left: Sequence[Cell], folder: Path, args: argpar
 
     options = WorkerOptions(folder, argparse.Namespace(plugin=args.plugin, mmrec_home=args.mmrec_home))
     try:
-        return run_cells(left, len(cells), args.jobs, options, not args.quiet, args.verbose)
+        return run_cells(left, len(cells), args.jobs, options, not args.quiet)
     except KeyboardInterrupt:
         print("the same command goes on where it was", file=sys.stderr)
         raise

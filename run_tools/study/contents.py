@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmrec_host.yaml_values import flow
+
 from .blocks import Block, Bullets, Heading, Paragraph, Picture
 from .comparisons import ALPHA
 from .gain_tables import comparisons_table, gains_table, popularity_table, shares_table
@@ -68,7 +70,9 @@ def _dataset(report: StudyReport, dataset: DatasetReport) -> list[Block]:
     if not dataset.rows:
         return [*blocks, Paragraph("No run has finished.")]
     said = {key: value for key, value in dataset.protocol.items() if key != "dataset"}
-    blocks.append(Paragraph(f"Data set {dataset.dataset}; " + ", ".join(f"{k} {v}" for k, v in said.items()) + "."))
+    blocks.append(
+        Paragraph(f"Data set {dataset.dataset}; " + ", ".join(f"{k}={flow(v)}" for k, v in said.items()) + ".")
+    )
     several = len(rankings_of(dataset.rows)) > 1
     for ranking in rankings_of(dataset.rows):
         if several:

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 
 from mmrec_host.config import Config
 from mmrec_host.environment import n_cores
@@ -50,9 +49,7 @@ class Display:
         self.bar.set_postfix_str("; ".join(map(str, self.running)))
 
 
-def run_cells(
-    left: Sequence[Cell], n_cells: int, jobs: int, options: WorkerOptions, shown: bool, verbose: bool = False
-) -> dict[Cell, str]:
+def run_cells(left: Sequence[Cell], n_cells: int, jobs: int, options: WorkerOptions, shown: bool) -> dict[Cell, str]:
     """Run the cells and give the messages of those that failed.
 
     Args:
@@ -64,7 +61,7 @@ def run_cells(
     display = Display(n_cells, n_cells - len(left), shown)
     failed: dict[Cell, str] = {}
     jobs = min(jobs, len(groups_of(list(left))))
-    with display.bar, _only_ours(verbose):
+    with display.bar:
         ended = _in_processes(left, jobs, options, display) if jobs > 1 else _here(left, options, display)
         for cell, error in ended:
             display.end(cell, error)
@@ -142,20 +139,3 @@ def encode_once(left: Sequence[Cell], shown: bool) -> None:
             load_dataset(config).features(config)
         except UserError:  # the cell itself will say it
             continue
-
-
-@contextmanager
-def _only_ours(verbose: bool) -> Iterator[None]:
-    """On stderr only what the study itself says, and warnings; each run's log has the rest."""
-
-    def of_study(record: logging.LogRecord) -> bool:
-        return verbose or record.levelno >= logging.WARNING or record.name.startswith(__package__ or "")
-
-    handlers = list(logging.getLogger().handlers)
-    for handler in handlers:
-        handler.addFilter(of_study)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(of_study)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from mmrec_host.config import Config
 
+from .stderr_log import WarningsOnce
+
 log = logging.getLogger(__name__)
 LOG = "study.log"
 
@@ -38,7 +40,7 @@ def start_worker(options: WorkerOptions) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it says when to stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
     handler = logging.FileHandler(options.folder / LOG, encoding="utf-8", delay=True)
-    handler.setLevel(logging.WARNING)
+    handler.addFilter(WarningsOnce())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in OUR_PACKAGES:  # each run's own log has it all

@@ -132,6 +132,7 @@ def test_a_list_of_modes_is_a_row_each_and_the_table_says_what_they_do(words, ca
         ("peft", ["lora"]),
         ("encoders", ["offline", "vit-b-32", "tiny"]),
         ("datasets", ["mini", "sports"]),
+        ("studies", ["mini", "gains"]),
     ],
 )
 def test_list_names_everything_with_a_few_words(kind, names, capsys):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 import yaml
 from browser import CHROMIUM, Browser
 from interrupted_runs import Interrupted, interrupt_after
+
+from run_tools.study.stderr_log import warnings_once
 
 BROKEN = '''
 from mmrec_host.models.base import MODELS
@@ -155,6 +158,22 @@ def test_places_that_were_lost_are_ranked_again(done, home, ptmrec):
         file.unlink()
     assert ptmrec("study", done, "--report-only")[0] == 0
     assert numbers(home[0]) == before
+
+
+def test_stderr_has_what_the_study_says_and_each_warning_of_its_runs_once():
+    handler, root = logging.Handler(), logging.getLogger()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    said: list[str] = []
+    root.addHandler(handler)
+    try:
+        with warnings_once(verbose=False):
+            for _ in range(2):
+                logging.getLogger("mmrec_host.data").warning("no pictures")
+                logging.getLogger("run_tools.study.running").warning("one more")
+        logging.getLogger("mmrec_host.data").warning("afterwards")
+    finally:
+        root.removeHandler(handler)
+    assert said == ["no pictures", "one more", "one more", "afterwards"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium or google-chrome")

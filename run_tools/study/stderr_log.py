@@ -1,0 +1,36 @@
+"""What a study lets through to stderr of all that its runs say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class WarningsOnce(logging.Filter):
+    """Lets through what the study itself says, and each warning of its runs once; the runs' own logs have the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write this one."""
+        if record.name.startswith(__package__ or ""):
+            return True
+        new = record.levelno >= logging.WARNING and record.getMessage() not in self.said
+        self.said.add(record.getMessage())
+        return new
+
+
+@contextmanager
+def warnings_once(verbose: bool) -> Iterator[None]:
+    """Inside, the handlers that there are now write no more than that, unless all is asked for."""
+    handlers, only = list(logging.getLogger().handlers), WarningsOnce()
+    for handler in handlers if not verbose else []:
+        handler.addFilter(only)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(only)
