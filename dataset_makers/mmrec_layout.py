@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 ITEMS = "items.jsonl"
+NEW_ITEMS = "new_items.jsonl"  # described like the others, and in no interaction that was kept
 COLUMNS = ("userID", "itemID", "rating", "timestamp", "x_label")
 
 

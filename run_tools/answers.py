@@ -7,15 +7,18 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmrec_host.errors import ConfigError
 from mmrec_host.progress_bar import progress_bar
 from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
 from mmrec_host.runs.finished_run import FinishedRun
 
+from .catalogue import Catalogue, new_item
 from .new_item import place
 from .recommendation import catalogue_of, everyone, lines, scored_items, scored_users, similar
 
@@ -35,13 +38,34 @@ def answers_to(args: argparse.Namespace, run: FinishedRun) -> Iterable[dict[str,
     if args.user:
         users = np.array([names.users.index(user) for user in args.user], np.int64)
         return lines(run, names, users, args.k, args.include_taken)
+    if args.items:
+        taken = [names.items.index(item) for item in args.items]
+        found = scored_items(names, similar(run, taken, args.k, args.include_taken))
+        return [{"taken": [names.item(item) for item in taken], "items": found}]
+    if args.item is not None and (new := new_item(run.dataset.folder, args.item)):
+        return [_placed(run, names, {"item_id": args.item, **_read_by(run, new)}, args.k)]
     if args.item is not None:
         item = names.items.index(args.item)
-        return [{**names.item(item), "items": scored_items(names, similar(run, item, args.k))}]
-    found = place(run, args.text, args.image, args.k)
+        return [{**names.item(item), "items": scored_items(names, similar(run, [item], args.k))}]
     said = {"text": args.text, "image": args.image and str(args.image)}
-    answer = {name: value for name, value in said.items() if value}
-    return [answer | {"items": scored_items(names, found.items), "users": scored_users(names, found.users)}]
+    return [_placed(run, names, {name: value for name, value in said.items() if value}, args.k)]
+
+
+def _placed(run: FinishedRun, names: Catalogue, said: dict[str, Any], k: int) -> dict[str, Any]:
+    """Where an item belongs that is not in the catalogue, by its text or image."""
+    image = said.get("image")
+    found = place(run, said.get("text"), Path(image) if image else None, k)
+    return said | {"items": scored_items(names, found.items), "users": scored_users(names, found.users)}
+
+
+def _read_by(run: FinishedRun, new: dict[str, str]) -> dict[str, str]:
+    """What the run's model reads of a described item."""
+    modalities = run.item_features() or {"t": None, "v": None}  # `place` refuses a model that reads none
+    text = new["text"] or new["title"]
+    read = {"text": text if "t" in modalities else "", "image": new["image"] if "v" in modalities else ""}
+    if not any(read.values()):
+        raise ConfigError(f"--item: nothing is known of this item that {run.config['model']} reads.")
+    return {name: value for name, value in read.items() if value}
 
 
 def as_json(answer: dict[str, Any]) -> str:
@@ -52,6 +76,10 @@ def as_json(answer: dict[str, Any]) -> str:
 def as_text(answer: dict[str, Any], run: FinishedRun) -> str:
     """Tables of one answer."""
     label = run.config["model"]
+    if "taken" in answer and "user" not in answer:
+        took = "; ".join(_called(item) for item in answer["taken"])
+        caption = f"for somebody who took {took}, by the mean cosine of {label}'s item vectors"
+        return _table(caption, answer["items"], "item")
     if "user" in answer:
         taken = answer["taken"]
         more = f" and {len(taken) - SHOWN} more" if len(taken) > SHOWN else ""
@@ -62,7 +90,7 @@ def as_text(answer: dict[str, Any], run: FinishedRun) -> str:
     if "users" not in answer:
         caption = f"items like {_called(answer)}, by the cosine of {label}'s item vectors"
         return _table(caption, answer["items"], "item")
-    what = " and ".join(f"{name} {answer[name]!r}" for name in ("text", "image") if name in answer)
+    what = " and ".join(f"{name} {_short(answer[name])!r}" for name in ("text", "image") if name in answer)
     return "\n\n".join([
         _table(f"items nearest to {what}, by the cosine of their features", answer["items"], "item"),
         _table(f"users most likely to take it, by {label}'s scores", answer["users"], "user"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from mmrec_host.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+NEW_ITEMS = "new_items.jsonl"
 BY_INDEX = "index:"
 FILES = {"user": USER_MAP, "item": ITEM_MAP}
 
@@ -88,6 +90,23 @@ def _one_edit(name: str, letters: Iterable[str]) -> Iterator[str]:
         for letter in letters:
             yield head + letter + tail
             yield head + letter + tail[1:]
+
+
+def new_item(folder: Path, original: str) -> dict[str, str] | None:
+    """Title, text and image (a file, else empty) of an item that a dataset describes and nobody took; None if unknown.
+
+    It is `ptmrec prepare` that writes such items down.
+    """
+    file = folder / NEW_ITEMS
+    if not file.is_file():
+        return None
+    for line in file.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row.get("source_id") == original:
+            image = row.get("image") or ""
+            known = {name: row.get(name) or "" for name in ("title", "text")}
+            return known | {"image": image if Path(image).is_file() else ""}
+    return None
 
 
 @dataclass(frozen=True)

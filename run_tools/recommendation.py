@@ -69,11 +69,17 @@ def vectors(run: FinishedRun) -> tuple[Tensor, Tensor]:
         return users.detach().clone(), items.detach().clone()
 
 
-def similar(run: FinishedRun, item: int, k: int) -> Scored:
-    """The k other items whose vectors have the largest cosine with that of `item`."""
+def similar(run: FinishedRun, taken: list[int], k: int, include_taken: bool = False) -> Scored:
+    """The k other items whose vectors have the largest mean cosine with those of the items `taken`.
+
+    Of one item these are the items alike. Of those that somebody took who is no user of the run, they are what can be
+    recommended: the user has no vector.
+    """
     _, items = vectors(run)
-    cosines = F.cosine_similarity(items, items[item, None], dim=1)
-    return [pair for pair in best(cosines, k + 1) if pair[0] != item][:k]
+    unit = F.normalize(items, dim=1)
+    cosines = unit @ unit[taken].mean(0)
+    known = set() if include_taken else set(taken)
+    return [pair for pair in best(cosines, k + len(known)) if pair[0] not in known][:k]
 
 
 def best(scores: Tensor, k: int) -> Scored:

@@ -53,6 +53,10 @@ class AmazonSource:
         """The products among `wanted`, by ASIN."""
         return read_metadata(self._fetched(self._files.metadata), wanted, self._files.text_fields, faults)
 
+    def new_items(self) -> dict[str, Item]:
+        """None: the metadata are of the whole shop, whatever its 5-core."""
+        return {}
+
     def _fetched(self, source: str) -> Path:
         return fetched(source, self._folder, self._reach, self._progress)
 

@@ -12,6 +12,8 @@ from mmrec_host.errors import DataError
 
 from .faults import Faults
 
+MOST_TRIED = 5  # largest core that is tried where the one asked for is empty
+
 
 @dataclass(frozen=True)
 class InteractionLog:
@@ -104,14 +106,24 @@ def k_core(log: InteractionLog, k: int) -> InteractionLog:
     Raises:
         DataError: nothing is left.
     """
+    rows = _core_rows(log, k)
+    if len(rows):
+        return log.select(rows)
+    smaller = {less: len(_core_rows(log, less)) for less in range(min(k - 1, MOST_TRIED), 1, -1)}
+    kept = [f"--k-core {less} keeps {n:,}" for less, n in smaller.items() if n] + ["--k-core 1 keeps all"]
+    raise DataError(
+        f"no user and item have {k} interactions among each other: of {len(log):,} rows the {k}-core keeps none. "
+        f"{', '.join(kept)}. Ask for one of these, or give more data."
+    )
+
+
+def _core_rows(log: InteractionLog, k: int) -> np.ndarray:
+    """Positions of the rows of the k-core, none if it is empty."""
     rows = np.arange(len(log))
     while len(rows):
         users, items = log.users[rows], log.items[rows]
         keep = (np.bincount(users)[users] >= k) & (np.bincount(items)[items] >= k)
         if keep.all():
-            return log.select(rows)
+            break
         rows = rows[keep]
-    raise DataError(
-        f"no user and item have {k} interactions among each other: of {len(log):,} rows the {k}-core keeps none. Ask "
-        "for less with --k-core N (1 keeps everything), or give more data."
-    )
+    return rows

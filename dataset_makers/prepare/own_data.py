@@ -25,6 +25,7 @@ class OwnSource:
         self._tables = tables
         self.images: Path | None = tables.images or (tables.items and tables.items.parent)
         self.columns: dict[str, Any] = {}
+        self.others: dict[str, Item] = {}
 
     def listing(self) -> str:
         """A digest of the names of the image files, by which items find theirs."""
@@ -45,7 +46,9 @@ class OwnSource:
         tables = self._tables
         items: dict[str, Item] = {}
         if tables.items is not None:
-            items, self.columns["items"] = read_items(tables.items, wanted, tables.of_items, tables.text, faults)
+            items, self.others, self.columns["items"] = read_items(
+                tables.items, wanted, tables.of_items, tables.text, faults
+            )
         if tables.images is not None:
             names = names_by_id(tables.images)
             for item in wanted:
@@ -53,3 +56,13 @@ class OwnSource:
                 if not row.image and item in names:
                     items[item] = row._replace(image=names[item])
         return items
+
+    def new_items(self) -> dict[str, Item]:
+        """The described items that are none of the wanted ones; an image that is a file with its whole path."""
+        names = names_by_id(self._tables.images) if self._tables.images else {}
+        found = {}
+        for item, row in self.others.items():
+            name = row.image or names.get(item)
+            file = self.images / name if self.images and name else None
+            found[item] = row._replace(image=str(file.resolve())) if file and file.is_file() else row
+        return found

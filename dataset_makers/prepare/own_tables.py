@@ -67,8 +67,8 @@ def read_interactions(
 
 def read_items(
     path: Path, wanted: Collection[str], named: Mapping[str, str | None], text: Sequence[str] | None, faults: Faults
-) -> tuple[dict[str, Item], Columns]:
-    """The wanted items of a table by raw id, and which columns were read.
+) -> tuple[dict[str, Item], dict[str, Item], Columns]:
+    """The wanted items of a table by raw id, the others likewise, and which columns were read.
 
     Args:
         named: "id", "title", "image" and "category" -> the user's column name, or None to guess.
@@ -82,6 +82,7 @@ def read_items(
     columns = choose(path, names, named, ("id",))
     fields = text_columns(path, names, text)
     items: dict[str, Item] = {}
+    others: dict[str, Item] = {}
     renamed: set[str] = set()
     ids: list[str] = []  # the first ones, as examples
     floats = True
@@ -94,14 +95,15 @@ def read_items(
             faults.add("item without an id (skipped)", f"{where}: {row}")
         elif item in items:
             faults.add("item described twice (first kept)", f"{where}: {item}")
-        elif item in wanted:
+        else:
             title, image = (as_text(row.get(columns[key])) if key in columns else "" for key in ("title", "image"))
             words = " ".join(filter(None, (as_text(row.get(name)) for name in fields)))
             categories = as_names(row.get(columns["category"])) if "category" in columns else []
-            items[item] = Item(title, words, image, categories)
+            (items if item in wanted else others).setdefault(item, Item(title, words, image, categories))
             renamed |= {item} - {written}
     if not floats:
         items = {item: row for item, row in items.items() if item not in renamed}
+        others = {item: row for item, row in others.items() if item not in renamed}
     if wanted and not items:
         theirs = ", ".join(sorted(wanted)[:N_EXAMPLES])
         raise DataError(
@@ -109,4 +111,4 @@ def read_items(
             f"as {', '.join(ids) or 'empty'}; theirs are such as {theirs}. Name the right columns with --id COLUMN (of "
             "the items) and --item COLUMN (of the interactions)."
         )
-    return items, {**columns, "text": fields}
+    return items, others, {**columns, "text": fields}

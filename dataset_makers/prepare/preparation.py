@@ -15,7 +15,7 @@ from mmrec_host.data.id_maps import ITEM_MAP, USER_MAP, id_map, read_id_map
 from mmrec_host.data.interactions import read_interactions
 from mmrec_host.errors import DataError
 
-from ..mmrec_layout import ITEMS, inter_file, items_jsonl
+from ..mmrec_layout import ITEMS, NEW_ITEMS, inter_file, items_jsonl
 from .amazon import AmazonSource
 from .dataset_files import intact, read_report, write_files, write_report
 from .faults import Faults
@@ -28,6 +28,11 @@ from .source import Source
 from .split_rules import split
 
 log = logging.getLogger(__name__)
+
+RANDOM_ALTHOUGH_TIMES = (
+    "The split is random by user, as MMRec's; the times that were read do not matter to it. To test on what came last, "
+    "as a shop would: --split-rule last."
+)
 
 
 def prepare(options: PrepareOptions) -> dict[str, Any]:
@@ -79,6 +84,7 @@ def _make(options: PrepareOptions, source: Source, made_of: dict[str, Any]) -> d
     selection, name = options.selection, options.folder.name
     files: dict[str, bytes] = {}
     read: int | None = None
+    notes: list[str] = []
     if selection.adopted is not None:
         files, item_ids, counts = _adopt(name, options.config, selection.adopted)
     else:
@@ -87,6 +93,8 @@ def _make(options: PrepareOptions, source: Source, made_of: dict[str, Any]) -> d
         log.info("%s rows read; ids, %d-core and split", f"{read:,}", selection.k)
         kept = k_core(without_repeats(everything, faults), selection.k)
         labels = split(kept, selection.rule, selection.seed)
+        if kept.times is not None and selection.rule == "mmrec" and isinstance(options.source, OwnTables):
+            notes.append(RANDOM_ALTHOUGH_TIMES)
         item_ids = kept.item_ids
         counts = _counts(len(kept.user_ids), len(item_ids), labels)
         files = {
@@ -104,8 +112,13 @@ def _make(options: PrepareOptions, source: Source, made_of: dict[str, Any]) -> d
         elif not row.text:
             faults.add("item without a text", item)
     files[ITEMS] = items_jsonl(item_rows(item_ids, items))
+    new = source.new_items()
+    if new:
+        files[NEW_ITEMS] = items_jsonl(item_rows(list(new), new))
+        faults.add(f"described item that no kept interaction has (in {NEW_ITEMS})", next(iter(new)), len(new))
     report = {
         **made_of,
+        "notes": notes,
         "columns": source.columns,
         "rows read": read,
         "counts": counts,

@@ -23,6 +23,7 @@ def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
         lines.append(
             f"  columns of {table}: " + ", ".join(f"{key}={name}" for key, name in zip(columns, shown) if name)
         )
+    lines += [f"  {note}" for note in report.get("notes", [])]
     lines += _faults(report["faults"])
     images = report.get("images")
     if images is not None:

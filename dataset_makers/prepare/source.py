@@ -32,5 +32,8 @@ class Source(Protocol):
     def interactions(self, faults: Faults) -> InteractionLog:
         """All rows, by raw ids."""
 
+    def new_items(self) -> dict[str, Item]:
+        """After `items`: those that are described and not among the wanted ones, as far as they are told apart."""
+
     def items(self, wanted: Collection[str], faults: Faults) -> dict[str, Item]:
         """The wanted items by raw id."""

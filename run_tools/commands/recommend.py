@@ -13,6 +13,7 @@ from mmrec_host.files import write_whole
 EXAMPLES = """examples:
   --run last --user 5                                     the ten best items for user 5, by the run that finished last
   --run 120000 --item B0012XYZ -k 5                       by the end of the run's name; an item by its original id
+  --run last --items B0012XYZ B0034ABC                    for somebody who came after training and took these
   --run 120000 --text "red clay pot" --image pot.jpg      an item that the catalogue does not have
   --run 120000 --all-users --output all.jsonl             a line of JSON for each user
 """
@@ -31,7 +32,12 @@ class RecommendCommand:
             "--user", nargs="+", default=[], metavar="U", help="original id or index; index:N for an index"
         )
         parser.add_argument("--all-users", action="store_true", help="every user, as lines of JSON")
-        parser.add_argument("--item", metavar="I", help="items alike, by the model's item vectors")
+        parser.add_argument(
+            "--item", metavar="I", help="items alike; of a described one that nobody took also the users"
+        )
+        parser.add_argument(
+            "--items", nargs="+", default=[], metavar="I", help="what a user took who came after training"
+        )
         parser.add_argument("--text", help="of a new item: nearest items, and the users most likely to take it")
         parser.add_argument("--image", type=Path, metavar="FILE", help="of a new item, alone or beside --text")
         parser.add_argument("-k", type=int, default=10, help="length of the lists; default: 10")
@@ -41,12 +47,16 @@ class RecommendCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Recommend; nothing is loaded if the question is unclear."""
-        # `--user 5 device=cpu` gives argparse one list
-        args.overrides += [word for word in args.user if "=" in word]
-        args.user = [word for word in args.user if "=" not in word]
-        asked = [bool(args.user), args.all_users, args.item is not None, bool(args.text) or args.image is not None]
+        for name in ("user", "items"):  # `--user 5 device=cpu` gives argparse one list
+            words = getattr(args, name)
+            args.overrides += [word for word in words if "=" in word]
+            setattr(args, name, [word for word in words if "=" not in word])
+        described = bool(args.text) or args.image is not None
+        asked = [bool(args.user), args.all_users, args.item is not None, bool(args.items), described]
         if sum(asked) != 1:
-            raise ConfigError("recommend: say one of --user, --all-users, --item, and --text or --image or both.")
+            raise ConfigError(
+                "recommend: say one of --user, --all-users, --item, --items, and --text or --image or both."
+            )
         if args.k < 1:
             raise ConfigError(f"-k {args.k}: must be 1 or more.")
         from ..answers import answers_to, as_json, as_text

@@ -36,8 +36,11 @@ def test_k_core_is_taken_until_nothing_changes():
     log = k_core(make_log([*chain, *core]), 3)
     assert sorted(pairs(log)) == sorted(core)
     assert k_core(make_log(chain), 1).item_ids == ["x", "y", "w", "v"]
-    with pytest.raises(DataError, match="of 6 rows the 3-core keeps none.*--k-core N"):
-        k_core(make_log(chain), 3)
+    small = [*chain, *((u, i) for u in "gh" for i in "st")]
+    with pytest.raises(DataError, match="of 10 rows the 3-core keeps none. --k-core 2 keeps 4, --k-core 1 keeps all."):
+        k_core(make_log(small), 3)
+    with pytest.raises(DataError, match="of 6 rows the 5-core keeps none. --k-core 1 keeps all."):
+        k_core(make_log(chain), 5)
 
 
 def test_ids_are_numbered_by_first_appearance_of_what_is_left():

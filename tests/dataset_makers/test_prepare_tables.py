@@ -191,14 +191,14 @@ def test_items_with_guessed_and_named_columns(tmp_path):
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in written))
     faults = Faults()
-    items, columns = read_items(path, {"1", "2"}, GUESS_ITEMS, None, faults)
+    items, _, columns = read_items(path, {"1", "2"}, GUESS_ITEMS, None, faults)
     guessed = {"id": "id", "title": "title", "image": "Image URL", "category": "genres"}
     assert columns == {**guessed, "text": ["title", "genres", "description"]}
     assert items == {"1": ("One", "One", "", []), "2": ("Two", "Two a b", "http://x/2.jpg", ["a", "b"])}
     assert faults.count("item described twice (first kept)") == faults.count("item without an id (skipped)") == 1
-    items, _ = read_items(path, {"2"}, GUESS_ITEMS, ["genres"], Faults())
+    items, *_ = read_items(path, {"2"}, GUESS_ITEMS, ["genres"], Faults())
     assert items["2"].text == "a b"
-    items, _ = read_items(path, {"2"}, {**GUESS_ITEMS, "category": "title"}, None, Faults())
+    items, *_ = read_items(path, {"2"}, {**GUESS_ITEMS, "category": "title"}, None, Faults())
     assert items["2"].categories == ["Two"]
     with pytest.raises(ConfigError, match="--text tags"):
         read_items(path, {"2"}, GUESS_ITEMS, ["tags"], Faults())

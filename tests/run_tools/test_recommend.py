@@ -68,9 +68,40 @@ def test_similar_items_are_those_of_the_largest_cosine(finished):
     angles = torch.arange(N_ITEMS) * 0.05
     with torch.no_grad():
         run.model.item_embedding.weight.zero_()[:, :2] = 9 * torch.stack([angles.cos(), angles.sin()], 1)
-    found = similar(run, 0, 3)
+    found = similar(run, [0], 3)
     assert [item for item, _ in found] == [1, 2, 3]
     np.testing.assert_allclose([score for _, score in found], angles[1:4].cos(), atol=1e-6)
+
+
+def test_somebody_new_gets_what_is_most_like_the_items_taken(finished, ptmrec):
+    run = open_run(finished("BPR"))
+    angles = torch.arange(N_ITEMS) * 0.05
+    with torch.no_grad():
+        run.model.item_embedding.weight.zero_()[:, :2] = torch.stack([angles.cos(), angles.sin()], 1)
+        run.model.item_embedding.weight[4] *= 9  # the length of a vector does not matter
+    found = similar(run, [4, 8], 3)
+    assert [item for item, _ in found] == [6, 5, 7] or [item for item, _ in found] == [6, 7, 5]
+    assert found[0][1] == pytest.approx(np.cos(0.1), abs=1e-6)
+    assert {item for item, _ in similar(run, [4, 8], N_ITEMS, include_taken=True)} == set(range(N_ITEMS))
+    code, out, _ = ptmrec("recommend", "--run", run.record.path, "--items", "5", "9", "-k", 3, "--json", "device=cpu")
+    answer = json.loads(out)
+    assert code == 0 and [item["item_id"] for item in answer["taken"]] == ["5", "9"]
+    assert len(answer["items"]) == 3 and not {"5", "9"} & {item["item_id"] for item in answer["items"]}
+
+
+def test_a_described_item_that_nobody_took_is_placed_by_what_is_known_of_it(finished, ptmrec, served, caplog):
+    row = json.loads((served / "data/toy/items.jsonl").read_text().splitlines()[9])
+    file = served / "data/toy/new_items.jsonl"
+    new = {"itemID": 0, "source_id": "SKU-new", "title": "", "text": row["text"], "image": "/no/such.jpg"}
+    file.write_text(json.dumps(new) + "\n")
+    try:
+        code, out, _ = ptmrec("recommend", "--run", finished("Content"), "--item", "SKU-new", "-k", 2, "--json")
+        answer = json.loads(out)
+        assert code == 0 and answer["item_id"] == "SKU-new" and "image" not in answer
+        assert answer["items"][0]["item"] == 9 and len(answer["users"]) == 2
+        assert ptmrec("recommend", "--run", finished("Content"), "--item", "SKU-neww")[0] == 2
+    finally:
+        file.unlink()
 
 
 class OnlyScores(nn.Module):
