@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields
 from typing import Any
 
 from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftType, get_peft_model
+from torch import nn
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.registry import nearest
@@ -15,11 +17,11 @@ from ..encoders.dual import DualEncoder
 from .adalora import AdaLoraHandle
 from .base import PEFT
 from .blocks import lowest, targets
-from .hf_handle import HFHandle
+from .hf_handle import PREFIX, HFHandle
 
-PREFIX = "peft_"  # `peft_r: 8` in a YAML is the option `r` of peft's configuration class
 HANDLES = {"ADALORA": AdaLoraHandle}
-OTHER_INPUTS = {"POLY", "TRAINABLE_TOKENS"}  # they need task ids, or adapt embeddings
+OTHER_INPUTS = {"POLY", "TRAINABLE_TOKENS", "ADAPTION_PROMPT", "SHADOW"}  # task ids, embeddings, a language model
+DIVISORS = {"VBLORA": "vector_length", "C3A": "block_size"}  # options that must divide every adapted layer's widths
 
 
 @PEFT.register("hf")
@@ -52,8 +54,7 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
         raise ConfigError(
             f"peft={config['peft']} ({method}) cannot adapt adapt={config['adapt']} in {encoder.name} "
-            f"({', '.join(kinds)}): {error} Choose other roles, or leave a tower frozen with vision_blocks=0 or "
-            "text_blocks=0; lora, adalora, ia3, loha, lokr, oft, boft and hra adapt convolutions too."
+            f"({', '.join(kinds)}): {error} {_advice(method, peft_config, modules)}"
         ) from error
     wrapped.eval()
     adapted = {n.removeprefix("base_model.model.") for n, m in wrapped.named_modules() if hasattr(m, "base_layer")}
@@ -66,6 +67,24 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
 
 
 apply_hf.defaults = {"peft_method": "LORA", "adapt": ["q", "v"]}
+
+
+def _advice(method: str, peft_config: Any, modules: dict[str, nn.Module]) -> str:
+    """What to do where peft cannot adapt the modules."""
+    widths = [width for m in modules.values() if isinstance(m, nn.Linear) for width in (m.in_features, m.out_features)]
+    option, together = DIVISORS.get(method), math.gcd(*widths)
+    value = getattr(peft_config, option, None) if option else None
+    if isinstance(value, int) and widths and together % value:
+        fits = max(d for d in range(1, min(value, together) + 1) if together % d == 0)
+        return (
+            f"{PREFIX}{option} must divide {together}: {PREFIX}{option}={fits} does. Options of a method stand in a YAML "
+            f"file: ./mmrec_configs/peft/{method.lower()}.yaml with `variant: hf`, `peft_method: {method}`, "
+            f"`{PREFIX}{option}: {fits}`, `adapt: [q, v]`; then peft={method.lower()}."
+        )
+    return (
+        "Choose other roles, or leave a tower frozen with vision_blocks=0 or text_blocks=0; lora, adalora, ia3, loha, "
+        "lokr, oft, boft and hra adapt convolutions too."
+    )
 
 
 def _feed_forward(encoder: DualEncoder, names: list[str]) -> list[str]:

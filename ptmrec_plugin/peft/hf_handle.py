@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from peft import PeftModel, set_peft_model_state_dict
+from peft import PeftModel, PeftType, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors import SafetensorError
@@ -19,6 +20,8 @@ from mmrec_host.errors import ConfigError
 
 from ..encoders.dual import DualEncoder
 from .base import Handle, shape_error
+
+PREFIX = "peft_"  # `peft_r: 8` in a YAML is the option `r` of peft's configuration class
 
 
 class HFHandle(Handle):
@@ -71,9 +74,23 @@ class HFHandle(Handle):
             raise ConfigError(f"{folder}: peft cannot read this adapter ({error}).") from error
         except (RuntimeError, KeyError) as error:  # torch's size mismatch, of many lines
             raise shape_error(folder, [str(error).strip().splitlines()[-1].strip()], []) from error
-        missing = [key for key in outcome.missing_keys if key in self.named_parameters()]
+        # A tensor that layers share has a name in each, and the file has one of them.
+        absent, names = set(outcome.missing_keys), defaultdict[int, list[str]](list)
+        for name, parameter in self.wrapped.named_parameters(remove_duplicate=False):
+            names[id(parameter)].append(name)
+        missing = [n for n, p in self.named_parameters().items() if absent.issuperset(names[id(p)])]
         if missing or outcome.unexpected_keys:
             raise shape_error(folder, missing, outcome.unexpected_keys)
+
+    @property
+    def how_to_begin(self) -> str:  # type: ignore[override]
+        """The option with which the method begins as the frozen encoder."""
+        settings: Any = self.wrapped.peft_config["default"]
+        if getattr(settings, "init_weights", True) is not True:
+            return f" {PREFIX}init_weights: true in the variant's YAML file begins there."
+        if settings.peft_type == PeftType.HRA and settings.r % 2:
+            return f" An even {PREFIX}r begins there, since reflections begin in pairs that cancel."
+        return ""
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
