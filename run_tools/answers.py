@@ -60,7 +60,7 @@ def _placed(run: FinishedRun, names: Catalogue, said: dict[str, Any], k: int) ->
 
 def _read_by(run: FinishedRun, new: dict[str, str]) -> dict[str, str]:
     """What the run's model reads of a described item."""
-    modalities = run.item_features() or {"t": None, "v": None}  # `place` refuses a model that reads none
+    modalities = set(run.item_features()) or {"t", "v"}  # `place` refuses a model that reads none
     text = new["text"] or new["title"]
     read = {"text": text if "t" in modalities else "", "image": new["image"] if "v" in modalities else ""}
     if not any(read.values()):
