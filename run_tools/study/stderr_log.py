@@ -26,11 +26,11 @@ class WarningsOnce(logging.Filter):
 @contextmanager
 def warnings_once(verbose: bool) -> Iterator[None]:
     """Inside, the handlers that there are now write no more than that, unless all is asked for."""
-    handlers, only = list(logging.getLogger().handlers), WarningsOnce()
-    for handler in handlers if not verbose else []:
+    filters = {handler: WarningsOnce() for handler in logging.getLogger().handlers if not verbose}
+    for handler, only in filters.items():
         handler.addFilter(only)
     try:
         yield
     finally:
-        for handler in handlers:
+        for handler, only in filters.items():
             handler.removeFilter(only)
