@@ -42,6 +42,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
+def _foreign(path: Path) -> bool:
+    """Whether a file in the folder is none of LMDB's, of which another process may be making the first ones."""
+    return path.is_file() and path.name not in ("lock.mdb", "data.mdb")
+
+
 class Store:
     """Bytes by key in the LMDB environment at `path` (a folder, made by the first write).
 
@@ -222,9 +227,11 @@ class Store:
                 )
 
     def _on_disk(self) -> bool:
-        if (self.path / "data.mdb").is_file():
-            return True
-        if self.path.exists() and (not self.path.is_dir() or any(p.name != "lock.mdb" for p in self.path.iterdir())):
+        try:
+            return (self.path / "data.mdb").stat().st_size > 0  # empty while another process makes it
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
             raise CacheError(
                 f"{self.path}: not a feature cache (there is no data.mdb in it). Name a new or empty folder."
             )

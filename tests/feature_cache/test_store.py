@@ -159,6 +159,15 @@ def test_kill_inside_a_transaction_leaves_the_committed_state(store: Store, in_c
     assert store.get(b"a") == b"after"
 
 
+def test_an_environment_that_another_process_is_making_is_not_there_yet(store: Store) -> None:
+    (store.path / "other").mkdir(parents=True)  # a folder of somebody else's work on the dataset
+    for name in ("lock.mdb", "data.mdb"):
+        (store.path / name).touch()
+        assert store.get(b"a") is None and store.scan(b"a") == []
+    put(store, {b"a": b"1"})
+    assert store.get(b"a") == b"1"
+
+
 def foreign_environment(path: Path) -> None:
     with lmdb.open(str(path)) as env, env.begin(write=True) as txn:
         txn.put(b"image-00001", b"...")
