@@ -184,7 +184,10 @@ def type_error(key: str, value: Any, default: Any) -> str | None:
     elif isinstance(default, float):
         fits, wanted = number, "a number"
     elif isinstance(default, list):
-        fits, wanted = isinstance(value, list) or (key in LIST_OR_ONE and isinstance(value, (str, int, float))), "a list such as [a, b]"
+        fits, wanted = (
+            isinstance(value, list) or (key in LIST_OR_ONE and isinstance(value, (str, int, float))),
+            "a list such as [a, b]",
+        )
     else:
         fits, wanted = isinstance(value, str), "text"
     return None if fits else f"{key}={flow(value)}: must be {wanted}"
