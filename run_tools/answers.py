@@ -7,7 +7,6 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
 from mmrec_host.runs.finished_run import FinishedRun
 
-from .catalogue import Catalogue, new_item
-from .new_item import place
+from .catalogue import Catalogue, Described, new_item
+from .new_item import NewItem, place
 from .recommendation import catalogue_of, everyone, lines, scored_items, scored_users, similar
 
 WIDTH = 60  # characters of a title
@@ -43,29 +42,27 @@ def answers_to(args: argparse.Namespace, run: FinishedRun) -> Iterable[dict[str,
         found = scored_items(names, similar(run, taken, args.k, args.include_taken))
         return [{"taken": [names.item(item) for item in taken], "items": found}]
     if args.item is not None and (new := new_item(run.dataset.folder, args.item)):
-        return [_placed(run, names, {"item_id": args.item, **_read_by(run, new)}, args.k)]
+        text, image = _read_by(run, new)
+        return [{"item_id": args.item, "text": text} | _placed(names, place(run, text, image, args.k))]
     if args.item is not None:
         item = names.items.index(args.item)
         return [{**names.item(item), "items": scored_items(names, similar(run, [item], args.k))}]
     said = {"text": args.text, "image": args.image and str(args.image)}
-    return [_placed(run, names, {name: value for name, value in said.items() if value}, args.k)]
+    answer = {name: value for name, value in said.items() if value}
+    return [answer | _placed(names, place(run, args.text, args.image, args.k))]
 
 
-def _placed(run: FinishedRun, names: Catalogue, said: dict[str, Any], k: int) -> dict[str, Any]:
-    """Where an item belongs that is not in the catalogue, by its text or image."""
-    image = said.get("image")
-    found = place(run, said.get("text"), Path(image) if image else None, k)
-    return said | {"items": scored_items(names, found.items), "users": scored_users(names, found.users)}
+def _placed(names: Catalogue, found: NewItem) -> dict[str, Any]:
+    return {"items": scored_items(names, found.items), "users": scored_users(names, found.users)}
 
 
-def _read_by(run: FinishedRun, new: dict[str, str]) -> dict[str, str]:
-    """What the run's model reads of a described item."""
-    modalities = set(run.item_features()) or {"t", "v"}  # `place` refuses a model that reads none
-    text = new["text"] or new["title"]
-    read = {"text": text if "t" in modalities else "", "image": new["image"] if "v" in modalities else ""}
-    if not any(read.values()):
+def _read_by(run: FinishedRun, new: Described) -> tuple[str, bytes]:
+    """Text and image of a described item, as far as the run's model reads them; `ConfigError` if it reads neither."""
+    modalities = list(run.item_features()) or ["t", "v"]  # `place` refuses a model that reads none
+    text, image = new.text if "t" in modalities else "", new.image if "v" in modalities else b""
+    if not text and not image:
         raise ConfigError(f"--item: nothing is known of this item that {run.config['model']} reads.")
-    return {name: value for name, value in read.items() if value}
+    return text, image
 
 
 def as_json(answer: dict[str, Any]) -> str:
@@ -90,7 +87,7 @@ def as_text(answer: dict[str, Any], run: FinishedRun) -> str:
     if "users" not in answer:
         caption = f"items like {_called(answer)}, by the cosine of {label}'s item vectors"
         return _table(caption, answer["items"], "item")
-    what = " and ".join(f"{name} {_short(answer[name])!r}" for name in ("text", "image") if name in answer)
+    what = " and ".join(f"{name} {_short(answer[name])!r}" for name in ("item_id", "text", "image") if answer.get(name))
     return "\n\n".join([
         _table(f"items nearest to {what}, by the cosine of their features", answer["items"], "item"),
         _table(f"users most likely to take it, by {label}'s scores", answer["users"], "user"),

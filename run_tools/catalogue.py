@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_cache import read_texts
+from feature_cache import ImageStore, read_texts
 from mmrec_host.data.id_maps import ITEM_MAP, USER_MAP, read_id_map
 from mmrec_host.errors import ConfigError
 
@@ -92,20 +92,24 @@ def _one_edit(name: str, letters: Iterable[str]) -> Iterator[str]:
             yield head + letter + tail[1:]
 
 
-def new_item(folder: Path, original: str) -> dict[str, str] | None:
-    """Title, text and image (a file, else empty) of an item that a dataset describes and nobody took; None if unknown.
+@dataclass(frozen=True)
+class Described:
+    """An item that a dataset describes and nobody took; what is not known is empty."""
 
-    It is `ptmrec prepare` that writes such items down.
-    """
+    text: str
+    image: bytes
+
+
+def new_item(folder: Path, original: str) -> Described | None:
+    """Such an item by its original id, as `ptmrec prepare` has written it down; None if there is no such one."""
     file = folder / NEW_ITEMS
     if not file.is_file():
         return None
     for line in file.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row.get("source_id") == original:
-            image = row.get("image") or ""
-            known = {name: row.get(name) or "" for name in ("title", "text")}
-            return known | {"image": image if Path(image).is_file() else ""}
+            image = ImageStore(folder).image(row["image"]) if row.get("image") else None
+            return Described(row.get("text") or row.get("title") or "", image or b"")
     return None
 
 

@@ -50,7 +50,7 @@ class NewItem:
     users: Scored
 
 
-def place(run: FinishedRun, text: str | None, image: Path | None, k: int) -> NewItem:
+def place(run: FinishedRun, text: str | None, image: Path | bytes | None, k: int) -> NewItem:
     """Encode a new item as the run's catalogue was encoded, and find the k nearest items and the k likeliest users.
 
     Where the model reads a modality that is not given, the mean of the nearest items' features stands in.
@@ -66,7 +66,7 @@ def place(run: FinishedRun, text: str | None, image: Path | None, k: int) -> New
     return NewItem(best(nearness, k), best(_scores(run, tables, whole), k))
 
 
-def _encode(run: FinishedRun, text: str | None, image: Path | None, modalities: list[str]) -> dict[str, Tensor]:
+def _encode(run: FinishedRun, text: str | None, image: Path | bytes | None, modalities: list[str]) -> dict[str, Tensor]:
     """Features [d_m] of what is given, as the run's model would read them."""
     config = run.config
     if not modalities:
@@ -84,8 +84,8 @@ def _encode(run: FinishedRun, text: str | None, image: Path | None, modalities: 
     if unread:
         raise ConfigError(f"this run reads no {' and no '.join(unread)} (modalities={config['modalities']}).")
     raw: dict[str, str | bytes] = {}
-    if image is not None:
-        raw["v"] = _image(image)
+    if image:
+        raw["v"] = image if isinstance(image, bytes) else _image(image)
     if text:
         raw["t"] = text
     return source.encode_new(run, raw)

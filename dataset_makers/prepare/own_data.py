@@ -58,11 +58,9 @@ class OwnSource:
         return items
 
     def new_items(self) -> dict[str, Item]:
-        """The described items that are none of the wanted ones; an image that is a file with its whole path."""
+        """The described items that are none of the wanted ones, with the image files that are called like them."""
         names = names_by_id(self._tables.images) if self._tables.images else {}
         found = {}
         for item, row in self.others.items():
-            name = row.image or names.get(item)
-            file = self.images / name if self.images and name else None
-            found[item] = row._replace(image=str(file.resolve())) if file and file.is_file() else row
+            found[item] = row._replace(image=row.image or names.get(item, ""))
         return found

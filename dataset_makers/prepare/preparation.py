@@ -50,12 +50,18 @@ def prepare(options: PrepareOptions) -> dict[str, Any]:
         _check_options(folder, report, described, options.force)
         report = _make(options, source, {"options": described, "listing": listing})
     if options.with_images:
-        items = [json.loads(line) for line in (folder / ITEMS).read_bytes().splitlines()]
+        items = _rows(folder / ITEMS)
+        if NEW_ITEMS in report["files"]:  # their files alone: addresses may be many, and nobody has asked yet
+            items += [row for row in _rows(folder / NEW_ITEMS) if row["image"] and "://" not in row["image"]]
         report["images"] = gather_images(
             folder, items, source.images, options.image_host, options.reach, options.progress
         )
         write_report(folder, report)
     return report
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_bytes().splitlines()]
 
 
 def _source(options: PrepareOptions) -> Source:

@@ -21,7 +21,10 @@ def make_splits(data: Interactions, config: Any) -> Splits:
         DataError: a split without a single user left.
     """
     if config["new_items"] and config["cold_items"]:
-        raise ConfigError("new_items and cold_items are two protocols: leave one of them at 0.")
+        raise ConfigError(
+            f"new_items={config['new_items']} and cold_items={config['cold_items']} are two protocols: say new_items=0 "
+            "or cold_items=0."
+        )
     if config["new_items"]:
         return new_item_splits(data, config)
     return cold_item_splits(data, config) if config["cold_items"] else usual_splits(data, config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..runs.record import RunRecord
 from ..runs.recorded_settings import recorded_settings
@@ -17,10 +17,17 @@ def notes_on(rows: Sequence[Row]) -> Iterator[str]:
         yield from _displaced(row)
     trained = [row for row in rows if row.runs[-1].info["parameters"].get("trainable")]
     for holds, said in DOUBTS:
-        if found := list(filter(None, (_of(row, holds) for row in trained))):
-            yield f"{'; '.join(found)}: {said}. Differences from these rows, marked or not, may be those of training."
+        if named := _named(trained, holds):
+            yield f"{named}: {said}. Differences from such rows, marked or not, may be those of training."
     yield from _budgets(trained)
     yield from _own_notes(rows)
+
+
+def _named(rows: Sequence[Row], holds: Callable[[RunRecord], bool]) -> str:
+    """The rows of which it holds, each as `_of`; in short if it holds of several and all; empty if of none."""
+    if len(rows) > 1 and all(holds(run) for row in rows for run in row.runs):
+        return "All rows"
+    return "; ".join(filter(None, (_of(row, holds) for row in rows)))
 
 
 def _of(row: Row, holds: Callable[[RunRecord], bool]) -> str | None:
@@ -65,15 +72,14 @@ def _budgets(rows: Sequence[Row]) -> Iterator[str]:
         yield f"Unequal training budgets: {said}."
 
 
-def _own_notes(rows: Iterable[Row]) -> Iterator[str]:
+def _own_notes(rows: Sequence[Row]) -> Iterator[str]:
     """What the runs' records say, each note with the rows that it is on."""
     for text in dict.fromkeys(note for row in rows for run in row.runs for note in run.info.get("notes", [])):
 
         def has_it(run: RunRecord, text: str = text) -> bool:
             return text in run.info.get("notes", [])
 
-        on = list(filter(None, (_of(row, has_it) for row in rows)))
-        yield f"{'; '.join(on)}: {text}"
+        yield f"{_named(rows, has_it)}: {text}"
 
 
 def _displaced(row: Row) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 from faulty_server import picture
 from preparing import prepare
 
+from feature_cache import ImageStore
 from mmrec_host.errors import DataError
 
 
@@ -32,7 +33,8 @@ def test_products_that_nobody_bought_and_ids_that_nothing_describes_are_named_an
     assert "1 × item that the items do not describe, such as ghost" in said
     new = [json.loads(line) for line in Path("data/shop/new_items.jsonl").read_text().splitlines()]
     assert [(row["source_id"], row["title"]) for row in new] == [("p6", "Product 6"), ("p7", "Product 7")]
-    assert [Path(row["image"]).is_file() if row["image"] else None for row in new] == [None, True]
+    assert [row["image"] for row in new] == ["", "p7.jpg"]
+    assert ImageStore(Path("data/shop")).image("p7.jpg") == picture(7)
 
 
 def test_a_random_split_says_that_times_do_not_matter_to_it(shop, capsys):

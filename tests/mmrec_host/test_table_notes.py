@@ -66,6 +66,8 @@ def test_rows_near_chance_are_named(tmp_path: Path) -> None:
     for label, mean in (("lucky", 0.31), ("chance", 0.2)):
         changed(finished_run(tmp_path, label, values(mean, noise=0)), n_ranked=100)
     assert noted(only(results_table(find_runs(tmp_path, "toys"))), "random ranking").startswith("chance: ")
+    changed(finished_run(tmp_path, "lucky", values(0.2, noise=0)), n_ranked=100)
+    assert noted(only(results_table(find_runs(tmp_path, "toys"))), "random ranking").startswith("All rows: ")
 
 
 def test_what_a_run_notes_stands_below_the_table_with_its_rows(tmp_path: Path) -> None:

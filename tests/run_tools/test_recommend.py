@@ -13,11 +13,12 @@ import torch
 from raw_dataset import N_ITEMS, N_USERS
 from torch import Tensor, nn
 
+from feature_cache import ImageStore, Outcome
 from mmrec_host.errors import UserError
 from mmrec_host.evaluation.score_vectors import vectors_of
 from mmrec_host.models.contract import scorer
 from mmrec_host.runs.finished_run import open_run
-from run_tools.catalogue import Names
+from run_tools.catalogue import Described, Names, new_item
 from run_tools.new_item import place
 from run_tools.recommendation import recommend, similar
 
@@ -89,19 +90,25 @@ def test_somebody_new_gets_what_is_most_like_the_items_taken(finished, ptmrec):
     assert len(answer["items"]) == 3 and not {"5", "9"} & {item["item_id"] for item in answer["items"]}
 
 
-def test_a_described_item_that_nobody_took_is_placed_by_what_is_known_of_it(finished, ptmrec, served, caplog):
+def test_a_described_item_that_nobody_took_is_placed_by_what_is_known_of_it(finished, ptmrec, served, tmp_path):
     row = json.loads((served / "data/toy/items.jsonl").read_text().splitlines()[9])
+    described = json.dumps({"itemID": 0, "source_id": "SKU-new", "title": "", "text": row["text"], "image": "n.png"})
     file = served / "data/toy/new_items.jsonl"
-    new = {"itemID": 0, "source_id": "SKU-new", "title": "", "text": row["text"], "image": "/no/such.jpg"}
-    file.write_text(json.dumps(new) + "\n")
+    file.write_text(described + "\n")
     try:
         code, out, _ = ptmrec("recommend", "--run", finished("Content"), "--item", "SKU-new", "-k", 2, "--json")
         answer = json.loads(out)
-        assert code == 0 and answer["item_id"] == "SKU-new" and "image" not in answer
+        assert code == 0 and answer["item_id"] == "SKU-new"
         assert answer["items"][0]["item"] == 9 and len(answer["users"]) == 2
         assert ptmrec("recommend", "--run", finished("Content"), "--item", "SKU-neww")[0] == 2
     finally:
         file.unlink()
+    shutil.copy(served / "data/toy/images/17.png", tmp_path / "n.png")
+    (tmp_path / "new_items.jsonl").write_text(described + "\n")
+    assert new_item(tmp_path, "SKU-new") == Described(row["text"], b"")  # a file that the data name is not opened
+    picture = (tmp_path / "n.png").read_bytes()
+    ImageStore(tmp_path).add({"n.png": (Outcome("n.png", "ok"), picture)})
+    assert new_item(tmp_path, "SKU-new") == Described(row["text"], picture)
 
 
 class OnlyScores(nn.Module):
