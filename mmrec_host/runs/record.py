@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
+from ..log_format import LogFormatter
 from .record_shape import DONE, SCHEMA_VERSION, read_info
 from .recorded_settings import made_under
 
@@ -134,7 +135,7 @@ class RunRecord:
                 f"{self.path}: another process is still running this. Wait for it or stop it, then start again."
             ) from None
         self._log_file = RunLog(self.path / "log.txt", encoding="utf-8", delay=True)
-        self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._log_file.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._log_file)
         try:
             yield

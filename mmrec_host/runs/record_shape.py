@@ -50,7 +50,10 @@ def _moment(value: Any) -> bool:
 
 
 def _has(**tests: Test) -> Test:
-    return lambda value: isinstance(value, dict) and all(key in value and test(value[key]) for key, test in tests.items())
+    def test(value: Any) -> bool:
+        return isinstance(value, dict) and all(key in value and each(value[key]) for key, each in tests.items())
+
+    return test
 
 
 _metrics = _mapping_to(_or_null(_number))

@@ -226,7 +226,8 @@ def test_peak_memory_is_in_megabytes_of_this_process() -> None:
 
 
 WRONG = [
-    *[(key, value) for key in ("label", "model", "settings_sha", "dataset", "valid_metric") for value in (3, None, ["x"])],
+    *[(key, value) for key in ("label", "model", "settings_sha", "dataset") for value in (3, None, ["x"])],
+    ("valid_metric", ["ndcg@20"]),
     *[("seed", value) for value in ("7", 1.5, True, None, 10**400)],
     *[("started", value) for value in (0, "yesterday", "2026-01-31T12:00:00")],
     *[(key, value) for key in ("test", "seconds") for value in ([], {"recall@20": "high"}, {"recall@20": 1e400}, None)],
