@@ -34,7 +34,7 @@ from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
 from ..log_format import LogFormatter
-from .record_shape import DONE, SCHEMA_VERSION, read_info
+from .record_shape import DONE, SCHEMA_VERSION, is_epoch, read_info
 from .recorded_settings import made_under
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ class RunRecord:
 
     def epochs(self) -> list[dict[str, Any]]:
         """The lines of epochs.jsonl, the last one of each epoch."""
-        return list({(line.get("phase"), line.get("epoch")): line for line in self.lines("epochs.jsonl")}.values())
+        lines = filter(is_epoch, self.lines("epochs.jsonl"))
+        return list({(line["phase"], line["epoch"]): line for line in lines}.values())
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
         """Add a line of JSON to one of the folder's files; on a full disk it is lost, with a warning."""

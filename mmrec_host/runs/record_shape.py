@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -44,9 +45,20 @@ def _mapping_to(test: Test) -> Test:
 
 def _moment(value: Any) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return False
+    return moment.tzinfo is not None and 1970 <= moment.year <= 2200
+
+
+def _seconds(value: Any) -> bool:
+    return _number(value) and abs(value) < 1e11
+
+
+def _metrics(value: Any) -> bool:
+    """Metric -> number; what stands behind an @ is a cutoff."""
+    fits = _mapping_to(_or_null(_number))(value)
+    return fits and all(re.fullmatch(r"[^@]*(@\d{1,9})?", name) is not None for name in value)
 
 
 def _has(**tests: Test) -> Test:
@@ -56,10 +68,14 @@ def _has(**tests: Test) -> Test:
     return test
 
 
-_metrics = _mapping_to(_or_null(_number))
 _best = _has(phase=_text, epoch=_whole, valid=_metrics)
 _searched = _has(score=_number, phase=_text, epoch=_whole, valid=_metrics, seconds=_number)
 _diverged = _has(score=lambda value: value is None, error=_text)
+
+
+def is_epoch(value: Any) -> bool:
+    """Whether this is what a run notes of one epoch."""
+    return _has(phase=_text, epoch=_whole)(value)
 
 
 def is_combination(value: Any) -> bool:
@@ -69,16 +85,17 @@ def is_combination(value: Any) -> bool:
 
 FIELDS: Mapping[str, tuple[Test, str]] = {
     **{key: (_text, "text") for key in ("label", "model", "dataset", "settings_sha", "features", "error")},
-    "valid_metric": (_text, "text"),
+    **{key: (_text, "text") for key in ("valid_metric", "meaning")},
     "seed": (_whole, "a whole number"),
-    "started": (_moment, "a time with its zone, such as 2026-01-31T12:00:00+00:00"),
+    **{key: (_moment, "a time with its zone, such as 2026-01-31T12:00:00+00:00") for key in ("started", "ended")},
+    "n_ranked": (_whole, "a whole number"),
     "notes": (_list_of(_text), "a list of texts"),
     "protocol": (_mapping_to(lambda _: True), "a mapping"),
     "environment": (_mapping_to(lambda _: True), "a mapping"),
     "parameters": (_mapping_to(_whole), "a mapping to whole numbers"),
     "best": (_best, "a mapping with phase, epoch and valid"),
     "test": (_metrics, "a mapping to numbers"),
-    "seconds": (_mapping_to(_number), "a mapping to numbers"),
+    "seconds": (_mapping_to(_seconds), "a mapping to numbers"),
     "columns": (
         _mapping_to(lambda value: value is None or isinstance(value, bool) or _text(value) or _number(value)),
         "a mapping to numbers and texts",
@@ -91,7 +108,7 @@ FIELDS: Mapping[str, tuple[Test, str]] = {
 
 ALWAYS = ("status", "label", "dataset", "seed", "started")
 OF_STATUS = {
-    "finished": ("protocol", "settings_sha", "test", "seconds", "parameters"),
+    "finished": ("protocol", "settings_sha", "best", "test", "seconds", "parameters", "notes", "valid_metric", "model"),
     "searched": ("combinations",),
 }
 

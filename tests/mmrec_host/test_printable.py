@@ -23,7 +23,9 @@ SHOWN = "\\x1b[2J\\x1b]0;title\\x07"
 
 
 def test_control_characters_are_shown_and_all_else_is_as_it_was():
-    assert printable(f"mug{CLEARS} \x9b31m \r over \x7f \u202eknil") == f"mug{SHOWN} \\x9b31m \\r over \\x7f \\u202eknil"
+    assert (
+        printable(f"mug{CLEARS} \x9b31m \r over \x7f \u202eknil") == f"mug{SHOWN} \\x9b31m \\r over \\x7f \\u202eknil"
+    )
     for text in ("a\tb\nc", "Tasse für Tee – 茶杯 🍵", "\033[1mbold\033[0m", "a\\x1b"):
         assert printable(text) == text
 
