@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmrec_host.errors import ConfigError
+from mmrec_host.printable import printable
 from mmrec_host.progress_bar import progress_bar
 from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
@@ -66,8 +67,9 @@ def _read_by(run: FinishedRun, new: Described) -> tuple[str, bytes]:
 
 
 def as_json(answer: dict[str, Any]) -> str:
-    """A line of JSON."""
-    return json.dumps(answer, ensure_ascii=False)
+    """A line of JSON; what could command a terminal is escaped as JSON has it."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return "".join(json.dumps(x)[1:-1] if printable(x) != x else x for x in text) if printable(text) != text else text
 
 
 def as_text(answer: dict[str, Any], run: FinishedRun) -> str:

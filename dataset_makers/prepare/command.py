@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mmrec_host.printable import say
+
 from .arguments import add_arguments
 
 
@@ -27,7 +29,7 @@ class PrepareCommand:
         try:
             report = prepare(options)
         except KeyboardInterrupt:
-            print("interrupted; the same command goes on where it was", file=sys.stderr)
+            say("interrupted; the same command goes on where it was", file=sys.stderr)
             return 130
-        print(describe(report, options.folder, str(options.folder.parent)))
+        say(describe(report, options.folder, str(options.folder.parent)))
         return 0

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..log_format import LogFormatter
+
 OUR_PACKAGES = ("mmrec_host", "mmrec_bridge", "feature_cache", "dataset_makers", "run_tools", "ptmrec_plugin")
 """Whose logs are shown."""
 
@@ -35,7 +37,7 @@ def log_to_stderr(shown: bool = True) -> Iterator[None]:
         yield
         return
     handler, levels = TqdmHandler(sys.stderr), [logger.level for logger in loggers]
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(LogFormatter("%(message)s"))
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logger.level or logging.INFO)

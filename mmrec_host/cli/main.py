@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..errors import ConfigError
+from ..printable import printable, say
 from ..ranks import is_main, leave, n_processes, rank
 from ..registry import Registry
 from .log_handler import OUR_PACKAGES
@@ -32,7 +33,7 @@ class VersionAction(argparse.Action):
         """Print it and leave."""
         from ..version import DISTRIBUTION, __version__
 
-        print(DISTRIBUTION, __version__)
+        say(f"{DISTRIBUTION} {__version__}")
         parser.exit()
 
 
@@ -52,7 +53,7 @@ def build_parser(prog: str, names: Sequence[str]) -> argparse.ArgumentParser:
         try:
             command: Command = COMMANDS.get(name)()
         except ConfigError as error:  # somebody's broken package must not take the other commands away
-            print(f"warning: {error}", file=sys.stderr)
+            say(f"warning: {error}", file=sys.stderr)
             continue
         sub = subparsers.add_parser(
             name, help=command.help, description=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -69,10 +70,11 @@ def start_logging(args: argparse.Namespace) -> None:
     """Log to stderr, above progress bars; our own packages at the level that -v or -q asks for."""
     import logging
 
+    from ..log_format import LogFormatter
     from .log_handler import TqdmHandler
 
     handler = TqdmHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(LogFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     level = logging.DEBUG if args.verbose else logging.WARNING if args.quiet else logging.INFO
     if not is_main():  # says the same
@@ -110,7 +112,7 @@ def _main(argv: Sequence[str] | None, prog: str) -> int:
         return args.handler.run(args)
     except KeyboardInterrupt:
         resumed = "; the same command with --resume goes on with a run or a search" if one == ["run"] else ""
-        print(f"interrupted{resumed}", file=sys.stderr)
+        say(f"interrupted{resumed}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
@@ -132,5 +134,5 @@ def report(error: Exception) -> int:
     if code is None:
         raise error
     who = "" if is_main() else f"process {rank()}: "
-    sys.stderr.write(f"{who}error: {error}\n")  # in one piece, since other processes may write there too
+    sys.stderr.write(printable(f"{who}error: {error}\n"))  # in one piece, since other processes may write there too
     return code

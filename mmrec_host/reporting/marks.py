@@ -65,6 +65,9 @@ def _user_values(
     users = f"{ranking}/users" if ranking else "users"
     try:
         arrays = [run.per_user([users, *metrics]) for run in runs]
+        for run, each in zip(runs, arrays):
+            if len({len(array) for array in each.values()}) > 1:
+                raise DataError(f"{run.path / 'per_user.npz'}: its rows are of different lengths")
     except DataError as error:
         notes.append(f"{runs[0].info['label']} is in no significance test: {error}.")
         return None

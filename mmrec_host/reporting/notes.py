@@ -50,7 +50,7 @@ def _near_chance(run: RunRecord) -> bool:
     if not n_ranked or not cutoffs:
         return False
     k = max(cutoffs)
-    return run.info["test"][f"recall@{k}"] <= NEAR_CHANCE * min(k / n_ranked, 1.0)
+    return (run.info["test"][f"recall@{k}"] or 0) <= NEAR_CHANCE * min(k / n_ranked, 1.0)
 
 
 DOUBTS = (

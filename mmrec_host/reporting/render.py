@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from ..errors import ConfigError
+from ..printable import printable, spreadsheet_cell
 from . import FORMATS
 from .cells import Table
 from .latex import as_latex
@@ -34,12 +35,12 @@ def render(table: Table, format: str = "text", costs: bool = False, terminal: bo
         return _csv(table.flat() if costs else table)
     parts = [table, table.costs] if costs and table.costs is not None else [table]
     if format == "md":
-        return "\n\n".join(map(_markdown, parts))
+        return printable("\n\n".join(map(_markdown, parts)))
     if format == "tex":
-        return "\n\n".join(map(as_latex, parts))
+        return printable("\n\n".join(map(as_latex, parts)))
     on_terminal = sys.stdout.isatty() if terminal is None else terminal
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST) if on_terminal else WIDEST
-    return "\n\n".join(as_text(part, width, bold=on_terminal) for part in parts)
+    return printable("\n\n".join(as_text(part, width, bold=on_terminal) for part in parts))
 
 
 def _markdown(table: Table) -> str:
@@ -62,7 +63,7 @@ def _escape(text: str) -> str:
 
 
 def _csv(table: Table) -> str:
-    """Values as computed; a metric's and a time's standard deviation in a column of its own."""
+    """Values as computed; a metric's and a time's standard deviation in a column of its own. No text is a formula."""
     spreads = [any(row[number].spread is not None for row in table.rows) for number in range(len(table.columns))]
     header: list[str] = []
     rows: list[list[Any]] = [[] for _ in table.rows]
@@ -71,5 +72,5 @@ def _csv(table: Table) -> str:
         for out, row in zip(rows, table.rows, strict=True):
             out += [row[number].value, row[number].spread] if spreads[number] else [row[number].value]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows(map(spreadsheet_cell, row) for row in [header, *rows])
     return text.getvalue().rstrip("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..printable import printable
 from .cells import DAGGER, Cell, Column
 
 TITLES = {"model": "Model", "seeds": "Seeds", "trainable": "Trainable", "time": "Time"}
@@ -36,7 +37,7 @@ def plain(cell: Cell, column: Column) -> str:
         return _duration(cell.value)
     if column.kind == "number":
         return f"{cell.value:.0f}" if cell.value == int(cell.value) else f"{cell.value:.4g}"
-    return " ".join(str(cell.value).split())
+    return printable(" ".join(str(cell.value).split()))
 
 
 def _count(n: int) -> str:

@@ -33,6 +33,8 @@ from filelock import FileLock, Timeout
 from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
+from ..log_format import LogFormatter
+from .record_shape import DONE, SCHEMA_VERSION, is_epoch, read_info
 from .recorded_settings import made_under
 
 if TYPE_CHECKING:
@@ -44,9 +46,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
-DONE = ("finished", "searched")
-STATUSES = ("running", "failed", *DONE)
 NAME_SHA = 6  # characters of the settings' digest in a folder's name, which does not say all settings
 
 
@@ -136,7 +135,7 @@ class RunRecord:
                 f"{self.path}: another process is still running this. Wait for it or stop it, then start again."
             ) from None
         self._log_file = RunLog(self.path / "log.txt", encoding="utf-8", delay=True)
-        self._log_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._log_file.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(self._log_file)
         try:
             yield
@@ -156,32 +155,9 @@ class RunRecord:
         """Read a run's folder.
 
         Raises:
-            DataError: run.json is missing, half-written, of a newer version, or lacks what every run has.
+            DataError: as `read_info` says.
         """
-        file = Path(folder) / "run.json"
-        try:
-            info = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{file}: cannot be read as a run record: {error}") from error
-        version = info.get("schema_version") if isinstance(info, dict) else None
-        if not isinstance(version, int):
-            raise DataError(f"{file}: no run record: it has no schema_version")
-        if version > SCHEMA_VERSION:
-            raise DataError(
-                f"{file}: written by a newer version of this program (schema_version {version}, this one reads up to "
-                f"{SCHEMA_VERSION}). Update the program, or move the folder away."
-            )
-        required = ["status", "label", "dataset", "seed", "started"]
-        if info.get("status") == "finished":
-            required += ["protocol", "settings_sha", "test", "seconds", "parameters"]
-        if info.get("status") == "searched":
-            required += ["combinations"]
-        missing = [key for key in required if key not in info]
-        if missing:
-            raise DataError(f"{file}: incomplete run record, it lacks {', '.join(missing)}")
-        if info["status"] not in STATUSES:
-            raise DataError(f"{file}: status {info['status']!r} is none of {', '.join(STATUSES)}")
-        return cls(Path(folder), info)
+        return cls(Path(folder), read_info(Path(folder) / "run.json"))
 
     def begin(self, config: Config, protocol: Mapping[str, Any], features: str, model: nn.Module | None = None) -> None:
         """Note what is run; for a run that goes on, check that it is still the same.
@@ -230,7 +206,8 @@ class RunRecord:
 
     def epochs(self) -> list[dict[str, Any]]:
         """The lines of epochs.jsonl, the last one of each epoch."""
-        return list({(line.get("phase"), line.get("epoch")): line for line in self.lines("epochs.jsonl")}.values())
+        lines = filter(is_epoch, self.lines("epochs.jsonl"))
+        return list({(line["phase"], line["epoch"]): line for line in lines}.values())
 
     def append(self, name: str, line: Mapping[str, Any]) -> None:
         """Add a line of JSON to one of the folder's files; on a full disk it is lost, with a warning."""
@@ -245,13 +222,13 @@ class RunRecord:
                 os.truncate(path, whole)  # half a line would swallow the next one
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """The lines of JSON in one of the folder's files; one that was cut off in writing is left out."""
+        """The objects in one of the folder's files of JSON lines; what is none, or was cut off, is left out."""
         file = self.path / name
         lines = []
-        for text in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-            with contextlib.suppress(ValueError):
+        for text in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []:
+            with contextlib.suppress(ValueError, RecursionError):
                 lines.append(json.loads(text))
-        return lines
+        return [line for line in lines if isinstance(line, dict)]
 
     def save_per_user(self, valid: Evaluation, test: Evaluation) -> None:
         """Write per_user.npz."""
@@ -263,9 +240,12 @@ class RunRecord:
         file = self.path / "per_user.npz"
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in (arrays.files if names is None else names)}
+                found = {name: arrays[name] for name in (arrays.files if names is None else names)}
         except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{file}: cannot be read: {error}") from error
+        if odd := [name for name, array in found.items() if array.ndim != 1 or array.dtype.kind not in "biuf"]:
+            raise DataError(f"{file}: cannot be read: {', '.join(odd)} must be a row of numbers")
+        return found
 
     def finish(
         self,

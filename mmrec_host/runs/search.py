@@ -20,6 +20,7 @@ from ..training.phases import phases_of
 from ..training.trainer import Trainer, TrainingFailed
 from ..yaml_values import flow
 from .record import RunRecord
+from .record_shape import is_combination
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def grid_search(config: Config) -> list[dict[str, Any]]:
 
 
 def _search(config: Config, grid: dict[str, list[Any]], record: RunRecord) -> list[dict[str, Any]]:
-    tried = {line["number"]: line for line in record.lines("combinations.jsonl")}
+    tried = {line["number"]: line for line in record.lines("combinations.jsonl") if is_combination(line)}
     todo = combinations(grid)
     shown = bool(config["progress"])
     with progress_bar("search", "combination", len(todo), shown=shown, initial=len(tried)) as bar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mmrec_host.printable import say
 from mmrec_host.ranks import is_main
 
 from .encoding_arguments import add_encoding_arguments
@@ -38,5 +39,5 @@ class EncodeCommand:
             rows, width = encoding.pooled(modality).shape
             tuned = "frozen" if encoding.tuned is None else f"adapter {encoding.tuned.digest}"
             if is_main():
-                print(f"{MODALITIES[modality]}: {rows:,} items x {width}, {tuned}, in {encoding.items.store.path}")
+                say(f"{MODALITIES[modality]}: {rows:,} items x {width}, {tuned}, in {encoding.items.store.path}")
         return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmrec_bridge.clone import KNOWN_TO_WORK, MMREC, clone
 from mmrec_host.errors import ConfigError
+from mmrec_host.printable import say
 
 from ..checkout.install import OUTPUTS, install, uninstall
 
@@ -35,14 +36,12 @@ class InstallCommand:
         """Install, say what was written and how to go on."""
         if args.clone:
             cloned = clone(args.mmrec_home, args.url, args.ref)
-            print(
-                f"cloned into {args.mmrec_home}" if cloned else f"{args.mmrec_home} is there; its commit is left alone"
-            )
+            say(f"cloned into {args.mmrec_home}" if cloned else f"{args.mmrec_home} is there; its commit is left alone")
         elif args.url or args.ref:
             raise ConfigError("--from and --at say what --clone gets; add --clone, or leave them out.")
         for path in install(args.mmrec_home):
-            print(f"wrote {path}")
-        print(f"PTMRec is installed. Try: ptmrec run-mmrec --mmrec-home {args.mmrec_home} -- -m PTMRec -d baby")
+            say(f"wrote {path}")
+        say(f"PTMRec is installed. Try: ptmrec run-mmrec --mmrec-home {args.mmrec_home} -- -m PTMRec -d baby")
         return 0
 
 
@@ -60,12 +59,12 @@ class UninstallCommand:
         """Uninstall, say what was removed and what stays."""
         removed = uninstall(args.mmrec_home)
         for path in removed:
-            print(f"removed {path}")
-        print("PTMRec is uninstalled." if removed else "Nothing to remove.")
+            say(f"removed {path}")
+        say("PTMRec is uninstalled." if removed else "Nothing to remove.")
         outputs = args.mmrec_home / "src" / OUTPUTS
         if outputs.is_dir() and args.runs:
             shutil.rmtree(outputs)
-            print(f"deleted {outputs}")
+            say(f"deleted {outputs}")
         elif outputs.is_dir():
-            print(f"Your runs and the cached features stay in {outputs}; --runs deletes them.")
+            say(f"Your runs and the cached features stay in {outputs}; --runs deletes them.")
         return 0

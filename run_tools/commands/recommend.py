@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmrec_host.cli.run_argument import add_run_arguments, open_named_run
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
+from mmrec_host.printable import say
 
 EXAMPLES = """examples:
   --run last --user 5                                     the ten best items for user 5, by the run that finished last
@@ -67,7 +67,7 @@ class RecommendCommand:
             write_whole(args.output, lambda file: file.writelines(f"{as_json(x)}\n".encode() for x in answers))
         elif args.json or args.all_users:
             for answer in answers:
-                print(as_json(answer))
+                say(as_json(answer))
         else:
-            sys.stdout.write("\n\n".join(as_text(answer, run) for answer in answers) + "\n")
+            say("\n\n".join(as_text(answer, run) for answer in answers))
         return 0

@@ -9,6 +9,7 @@ from mmrec_host.cli.plugins import load_plugins
 from mmrec_host.cli.run_argument import RUN, add_run_arguments, find_run, machine_keys
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import require_place, write_whole
+from mmrec_host.printable import say
 
 EXAMPLES = """examples:
   --run runs/NAME/RUN                                     one run
@@ -61,5 +62,5 @@ class ShowCommand:
         shown = collect(sides, content, args.users, args.items, args.seed)
         page = write_page(shown).encode()
         write_whole(args.output, page)
-        print(f"written: {args.output} ({len(page) / 1e6:.1f} MB). Open it in a browser; it needs no network.")
+        say(f"written: {args.output} ({len(page) / 1e6:.1f} MB). Open it in a browser; it needs no network.")
         return 0

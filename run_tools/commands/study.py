@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mmrec_host.cli.plugins import add_plugin_arguments, load_plugins
 from mmrec_host.config import MACHINE_KEYS, parse_overrides
 from mmrec_host.errors import ConfigError
+from mmrec_host.printable import say
 
 if TYPE_CHECKING:
     from mmrec_host.runs.record import RunRecord
@@ -88,7 +89,7 @@ class StudyCommand:
         done = finished(begun(cells, protocols))
         left = [cell for cell in cells if cell.place not in done]
         if args.dry_run:
-            print(_plan(cells, done))
+            say(_plan(cells, done))
             return 0
         folder = args.output or Path(cells[0].config["run_path"]).parent / "studies" / study.name
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ class StudyCommand:
                 _report(study, cells, begun(cells, protocols), folder, words.get(None, {}), args)
             finally:
                 for cell, error in failed.items():
-                    print(f"failed: {cell}: {error}", file=sys.stderr)
+                    say(f"failed: {cell}: {error}", file=sys.stderr)
         return 1 if failed else 0
 
 
@@ -110,7 +111,7 @@ def _run(cells: Sequence[Cell], left: Sequence[Cell], folder: Path, args: argpar
     try:
         return run_cells(left, len(cells), args.jobs, options, not args.quiet)
     except KeyboardInterrupt:
-        print("the same command goes on where it was", file=sys.stderr)
+        say("the same command goes on where it was", file=sys.stderr)
         raise
 
 
@@ -131,11 +132,11 @@ def _report(
     keys = {key: value for key, value in {**study.keys, **words}.items() if key not in MACHINE_KEYS}
     report = make_report(study, cells, records, folder, _command(args), keys, not args.quiet)
     if report.n_tests:
-        print(render(gains_table(report)))
+        say(render(gains_table(report)))
     for path in write_report(report, folder):
-        print(f"written: {path}")
+        say(f"written: {path}")
     if report.n_missing:
-        print(f"incomplete: {report.n_missing} of {report.n_cells} runs are missing")
+        say(f"incomplete: {report.n_missing} of {report.n_cells} runs are missing")
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -12,6 +12,7 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 
 from mmrec_host.config import Config
+from mmrec_host.log_format import LogFormatter
 
 from .stderr_log import WarningsOnce
 
@@ -41,7 +42,7 @@ def start_worker(options: WorkerOptions) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     handler = logging.FileHandler(options.folder / LOG, encoding="utf-8", delay=True)
     handler.addFilter(WarningsOnce())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in OUR_PACKAGES:  # each run's own log has it all
         logging.getLogger(package).setLevel(logging.INFO)

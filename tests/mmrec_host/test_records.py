@@ -16,10 +16,12 @@ import torch
 import yaml
 from finished_runs import begun_run, created_run, evaluation, finished_run
 
+from mmrec_host.config import Config
 from mmrec_host.environment import environment, peak_memory
 from mmrec_host.errors import DataError
+from mmrec_host.reporting.tables import results_table
 from mmrec_host.runs.curves import draw_curve
-from mmrec_host.runs.record import RunRecord, find_runs
+from mmrec_host.runs.record import RunRecord, find_runs, same_run
 from mmrec_host.runs.saved_model import best_state, save_model
 
 VALUES = {"recall@20": np.array([0.1, 0.0, 1 / 3]), "ndcg@20": np.array([0.2, 0.0, 0.7])}
@@ -221,3 +223,51 @@ def test_environment_has_versions_and_threads_but_no_host_and_no_path() -> None:
 def test_peak_memory_is_in_megabytes_of_this_process() -> None:
     kilobytes = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak_memory()["peak_memory_mb"] == pytest.approx(int(kilobytes[1]) / 1024, rel=0.05)
+
+
+WRONG = [
+    *[(key, value) for key in ("label", "model", "settings_sha", "dataset") for value in (3, None, ["x"])],
+    ("valid_metric", ["ndcg@20"]),
+    *[("seed", value) for value in ("7", 1.5, True, None, 10**400)],
+    *[("started", value) for value in (0, "yesterday", "2026-01-31T12:00:00", "0001-01-01T00:00:00+00:00")],
+    *[("ended", 5), ("n_ranked", "all"), ("test", {"recall@all": 0.5}), ("seconds", {"total": 1e300})],
+    *[(key, value) for key in ("test", "seconds") for value in ([], {"recall@20": "high"}, {"recall@20": 1e400}, None)],
+    *[("best", value) for value in ({}, {"phase": "train", "epoch": "2", "valid": {}}, "epoch 2")],
+    *[("parameters", {"trainable": "many"}), ("protocol", "as usual"), ("notes", "none"), ("notes", [1])],
+    *[("columns", {"KT": [1]}), ("columns", [1]), ("environment", 3), ("peak_memory_mb", "much"), ("error", {})],
+    ("combinations", [{"number": 1}]),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG, ids=str)
+def test_a_field_of_another_type_costs_that_run_alone(tmp_path: Path, caplog, key: str, value: object) -> None:
+    good, bad = (finished_run(tmp_path, label, VALUES) for label in ("BPR", "VBPR"))
+    (bad.path / "run.json").write_text(json.dumps({**bad.info, key: value}))
+    assert [run.path for run in find_runs(tmp_path, "toys")] == [good.path]
+    assert len(caplog.records) == 1 and f"{bad.path / 'run.json'}: " in caplog.text and f"{key} must be" in caplog.text
+    (table,) = results_table(find_runs(tmp_path, "toys"))
+    assert [row[0].value for row in table.rows] == ["BPR"]
+    assert same_run(tmp_path, Config({"model": "BPR", "dataset": "toys", "seed": 1, "valid_metric": "Recall@20"}))
+
+
+def test_json_that_is_too_deep_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="cannot be read as a run record"):
+        RunRecord.load(tmp_path)
+
+
+def test_lines_that_are_no_objects_are_left_out(tmp_path: Path) -> None:
+    record = begun_run(tmp_path, "BPR")
+    record.log_epoch({"phase": "train", "epoch": 1})
+    with (record.path / "epochs.jsonl").open("ab") as file:
+        file.write(b'3\n["x"]\n\xff\xfe\n')
+    assert record.epochs() == [{"phase": "train", "epoch": 1}]
+
+
+def test_per_user_values_of_an_odd_shape_are_named_in_a_note(tmp_path: Path) -> None:
+    good, bad = (finished_run(tmp_path, label, VALUES) for label in ("BPR", "VBPR"))
+    for odd in ({"recall@20": np.zeros(2)}, {"recall@20": np.zeros((3, 2))}, {"users": np.array(["a", "b", "c"])}):
+        arrays = {**good.per_user(), **odd}
+        np.savez(bad.path / "per_user.npz", **arrays)
+        (table,) = results_table(find_runs(tmp_path, "toys"))
+        assert any("VBPR is in no significance test" in note and "per_user.npz" in note for note in table.notes)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...config import parse_overrides
 from ...config_layers import folders, read_layer
 from ...errors import ConfigError
+from ...printable import say
 from ...registry import nearest
 
 PLACES = ("data_path", "cache_path", "run_path")
@@ -29,7 +30,7 @@ class DoctorCommand:
         from ..checkup import check_all, screen
 
         sections = check_all(places)
-        print(screen(sections))
+        say(screen(sections))
         return 1 if any(section.problems for section in sections) else 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...config_layers import known_yamls
 from ...errors import ConfigError
+from ...printable import say
 from ...registry import Registry
 from ..plugins import add_plugin_arguments, load_plugins
 
@@ -36,7 +37,7 @@ class ListCommand:
         if args.kind == "keys":
             from .keys import keys_as_text
 
-            print(keys_as_text(args.model, args.overrides))
+            say(keys_as_text(args.model, args.overrides))
             return 0
         if extra := [args.model, *args.overrides] if args.model else args.overrides:
             raise ConfigError(f"list {args.kind}: takes no {' '.join(extra)}; MODEL belongs to `list keys`.")
@@ -48,7 +49,7 @@ class ListCommand:
         width = max(map(len, about), default=0)
         for name, words in sorted(about.items(), key=lambda item: item[0].lower()):
             said = textwrap.shorten(words.removeprefix(f"{name}: "), WORDS, placeholder=" …")
-            print(f"{name:<{width}}  {said}".rstrip())
+            say(f"{name:<{width}}  {said}".rstrip())
         return 0
 
 

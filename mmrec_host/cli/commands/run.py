@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...config import Config, known_keys, load_config, parse_overrides
 from ...errors import ConfigError
+from ...printable import say
 from ...ranks import is_main, n_processes
 from ..listed_values import expand
 from ..main import report
@@ -82,7 +83,7 @@ class RunCommand:
 
             for config in configs:
                 if is_main():
-                    print(dry_run.describe(config))
+                    say(dry_run.describe(config))
             return 0
         if args.search:
             from ...reporting.render import render
@@ -92,7 +93,7 @@ class RunCommand:
             for config in configs:
                 ranked = grid_search(config)
                 if is_main():
-                    print(render(search_table(config, ranked)))
+                    say(render(search_table(config, ranked)))
             return 0
         return train_all(configs, args.seeds, args.cost)
 
@@ -154,5 +155,5 @@ def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:
                     failed += 1
     finally:  # what has been measured is shown, whatever ended the rest
         for table in results_table(records) if is_main() else []:
-            print(render(table, costs=costs))
+            say(render(table, costs=costs))
     return 2 if failed and not records else 1 if failed else 0

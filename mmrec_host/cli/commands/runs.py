@@ -9,6 +9,7 @@ from typing import Any
 
 from ...config_layers import folders, read_layer
 from ...errors import DataError
+from ...printable import say
 
 
 class RunsCommand:
@@ -33,7 +34,7 @@ class RunsCommand:
             raise DataError(f"no run{of} under {args.runs}. Run a model first, or name another folder with --runs.")
         for record in records:
             began = datetime.fromisoformat(record.info["started"]).astimezone()
-            print(f"{began:%Y-%m-%d %H:%M}  {record.info['status']:<8}  {line(record.info)}\n  {record.path}")
+            say(f"{began:%Y-%m-%d %H:%M}  {record.info['status']:<8}  {line(record.info)}\n  {record.path}")
         return 0
 
 

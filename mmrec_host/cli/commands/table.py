@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...config_layers import folders, read_layer
 from ...errors import ConfigError, DataError
+from ...printable import say
 from ...reporting import FORMATS
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class TableCommand:
             draw_scatter(tables[0], args.axes or ["time", metric], args.plot)
             log.info("drawn: %s", args.plot)
         if args.output is None:
-            print(text)
+            say(text)
         else:
             args.output.write_text(text + "\n", encoding="utf-8")
             log.info("written: %s", args.output)
