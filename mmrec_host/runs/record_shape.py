@@ -124,7 +124,7 @@ def read_info(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file}: cannot be read as a run record: {error}") from error
     version = info.get("schema_version") if isinstance(info, dict) else None
-    if not _whole(version):
+    if not isinstance(version, int) or not _whole(version):
         raise DataError(f"{file}: no run record: it has no schema_version")
     if version > SCHEMA_VERSION:
         raise DataError(
