@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from mmrec_host.bridge.data_folder import data_folder
+from mmrec_bridge.data_folder import data_folder
 
 
 def test_folders_of_killed_processes_are_cleared_away(tmp_path):
