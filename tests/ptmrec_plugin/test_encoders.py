@@ -55,11 +55,6 @@ def test_a_padding_id_inside_a_text_does_not_cut_it(encoder):
     torch.testing.assert_close(together, encoder.encode("t", alone), atol=1e-5, rtol=1e-5)
 
 
-def test_a_tower_that_cannot_be_cut_is_refused():
-    with pytest.raises(ConfigError, match="vision transformers"):
-        build_encoder(config("vit-b-32", encoder_model="RN50", encoder_pretrained=None))
-
-
 @torch.no_grad()
 def test_unfused_attention_is_the_fused_one_and_goes_back():
     config("tiny")  # registers the model
