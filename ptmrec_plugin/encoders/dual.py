@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mmrec_host.registry import Registry
 
 from .choose_towers import choose_tower, reference_features, require_parity
+from .pictures import as_rgb
 from .sample_items import TEXTS, noise
 from .towers import States, Tower
 from .unfuse import unfuse
@@ -92,7 +93,7 @@ class DualEncoder(nn.Module):
 
     def pixels(self, images: Sequence[bytes]) -> Tensor:
         """Pixels [n, 3, h, w] of encoded images."""
-        return torch.stack([self.preprocess(Image.open(io.BytesIO(raw)).convert("RGB")) for raw in images])
+        return torch.stack([self.preprocess(as_rgb(Image.open(io.BytesIO(raw)))) for raw in images])
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Token ids [n, length], cut to the longest of these texts."""
