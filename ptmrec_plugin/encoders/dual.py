@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 from collections.abc import Callable, Sequence
@@ -10,26 +11,30 @@ from typing import Any
 import numpy as np
 import torch
 from open_clip import CLIP, CustomTextCLIP
-from open_clip.hf_model import HFTextEncoder
-from open_clip.timm_model import TimmModel
 from PIL import Image
 from torch import Tensor, nn
 
-from mmrec_host.errors import ConfigError
 from mmrec_host.registry import Registry
 
-from .towers import BertTower, ClipTextTower, States, TimmConvTower, Tower, ViTTower
+from .choose_towers import choose_tower, reference_features, require_parity
+from .pictures import as_rgb
+from .sample_items import TEXTS, noise
+from .towers import States, Tower
 from .unfuse import unfuse
 
 ENCODERS = Registry("encoder", group="ptmrec.encoders")
 """Name -> `build(config) -> DualEncoder`; its `defaults` are the keys of an encoder without a YAML."""
+
+N_CHECKED = 2  # items on which an encoder is compared with the library
+NO_PADDING = -1  # no token's id, for towers that read what fills a text up
 
 
 class DualEncoder(nn.Module):
     """Image and text towers over one open_clip model.
 
     It always computes as in evaluation: frozen batch norms must not move and dropout would make cached activations
-    wrong; a PEFT variant's own dropout is switched by its handle.
+    wrong; a PEFT variant's own dropout is switched by its handle. When it is made, its features of two items are
+    compared with those of open_clip's `encode_image` and `encode_text`; a tower that cannot be cut is a `WholeTower`.
 
     Args:
         name: for messages and the fingerprint.
@@ -38,6 +43,9 @@ class DualEncoder(nn.Module):
         tokenize: texts -> token ids [n, context length].
         pad_id: the token that fills a text up.
         preprocessing: what identifies preprocessing and tokenizer, for the fingerprint.
+
+    Raises:
+        ConfigError: open_clip's own features cannot be computed, or the encoder's are others.
     """
 
     def __init__(
@@ -51,14 +59,28 @@ class DualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.preprocess, self.tokenize, self.pad_id = name, preprocess, tokenize, pad_id
-        self.identity = {
+        self.identity: dict[str, Any] = {
             "encoder": name,
             "weights": weights_hash(model),
             "preprocessing": preprocessing,
             "unfused": True,
         }
+        texts = TEXTS[:N_CHECKED]
+        inputs = {"v": noise(_pair(model.visual.image_size), N_CHECKED), "t": tokenize(list(texts))}
+        expected = {m: reference_features(model.eval(), m, x) for m, x in inputs.items()}
         self.model: CLIP | CustomTextCLIP = unfuse(model).eval().requires_grad_(False)
-        self.towers: dict[str, Tower] = {"v": _image_tower(model), "t": _text_tower(model)}
+        self.towers: dict[str, Tower] = {m: choose_tower(model, m, x, expected[m]) for m, x in inputs.items()}
+        self.identity |= {f"revision_{m}": tower.revision for m, tower in self.towers.items() if tower.revision}
+        if self.towers["t"].reads_padding:
+            self.pad_id = NO_PADDING
+        with torch.no_grad():
+            require_parity(name, "v", self.encode("v", inputs["v"]), expected["v"])
+            for text, row in zip(texts, expected["t"]):  # each alone, and as short as it is
+                require_parity(name, "t", self.encode("t", self.tokens([text])), row[None])
+
+    def copy(self) -> DualEncoder:
+        """An encoder with weights of its own, to which nothing done to this one matters; one tokenizer serves both."""
+        return copy.deepcopy(self, {id(self.tokenize): self.tokenize})  # a tokenizer never changes, and is large
 
     def train(self, mode: bool = True) -> DualEncoder:
         """Stay in evaluation mode, whatever the mode of what this is part of."""
@@ -71,7 +93,7 @@ class DualEncoder(nn.Module):
 
     def pixels(self, images: Sequence[bytes]) -> Tensor:
         """Pixels [n, 3, h, w] of encoded images."""
-        return torch.stack([self.preprocess(Image.open(io.BytesIO(raw)).convert("RGB")) for raw in images])
+        return torch.stack([self.preprocess(as_rgb(Image.open(io.BytesIO(raw)))) for raw in images])
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Token ids [n, length], cut to the longest of these texts."""
@@ -96,32 +118,6 @@ class DualEncoder(nn.Module):
     def encode(self, modality: str, inputs: Tensor) -> Tensor:
         """Features [batch, dim] from pixels or token ids."""
         return self.finish(modality, self.states(modality, inputs, 0), 0)
-
-
-def _image_tower(model: CLIP | CustomTextCLIP) -> Tower:
-    visual = model.visual
-    if not isinstance(visual, TimmModel) and not hasattr(visual, "_embeds"):
-        raise ConfigError(
-            f"the image tower {type(visual).__name__} cannot be cut into blocks here: open_clip's vision transformers "
-            "and timm's EfficientNets can. Choose another encoder_model, such as ViT-B-32."
-        )
-    pixels = torch.zeros(1, 3, *_pair(visual.image_size))
-    with torch.no_grad():
-        dim = visual.eval()(pixels).shape[-1]
-    return TimmConvTower(visual, dim) if isinstance(visual, TimmModel) else ViTTower(visual, dim)
-
-
-def _text_tower(model: CLIP | CustomTextCLIP) -> Tower:
-    text = getattr(model, "text", None)
-    if isinstance(text, HFTextEncoder):
-        return BertTower(text, text.output_dim)
-    holder, path = (model, "") if text is None else (text, "text.")
-    projection = holder.text_projection
-    if projection is None:
-        dim = holder.ln_final.weight.shape[0]
-    else:
-        dim = projection.out_features if isinstance(projection, nn.Linear) else projection.shape[1]
-    return ClipTextTower(holder, path, dim)
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

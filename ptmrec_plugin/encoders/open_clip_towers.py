@@ -14,6 +14,7 @@ import open_clip
 
 from mmrec_host.errors import ConfigError, UserError
 
+from .activation import require_activation
 from .dual import ENCODERS, DualEncoder
 from .weights_from_hub import weights_from_hub
 
@@ -28,10 +29,11 @@ TINY = {
 def build_open_clip(config: Any) -> DualEncoder:
     """Any open_clip model with a pretrained tag, `hf-hub:<id>` or `local-dir:<folder>`.
 
-    Keys: `encoder_model`, `encoder_pretrained` (null: random weights from `encoder_seed`).
+    Keys: `encoder_model`, `encoder_pretrained` (null: random weights from `encoder_seed`), `encoder_activation`.
 
     Raises:
-        ConfigError: open_clip knows no such model or tag, or the weights cannot be had (no network, no file).
+        ConfigError: open_clip knows no such model or tag, the weights cannot be had (no network, no file), or belong to
+            a model with another activation.
     """
     import torch
 
@@ -52,6 +54,7 @@ def build_open_clip(config: Any) -> DualEncoder:
             f"encoder_pretrained={pretrained!r}: {name} has the tags {', '.join(tags) or 'none'}; a weights file is "
             "possible too."
         )
+    require_activation(name, None if pretrained is None else str(pretrained), config["encoder_activation"])
     remote = pretrained in tags or name.startswith("hf-hub:")
     with (
         torch.random.fork_rng(devices=[]),
@@ -109,5 +112,9 @@ def _register_tiny() -> str:
 
 
 build_open_clip.defaults = {
-    **{"encoder_builder": "open_clip", "encoder_model": "ViT-B-32", "encoder_pretrained": "openai", "encoder_seed": 0}
+    "encoder_builder": "open_clip",
+    "encoder_model": "ViT-B-32-quickgelu",
+    "encoder_pretrained": "openai",
+    "encoder_activation": None,
+    "encoder_seed": 0,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from open_clip.hf_model import HFTextEncoder
+from open_clip.hf_model import ClsPooler, HFTextEncoder
 from open_clip.model import CLIP
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import TextTransformer, VisionTransformer, text_global_pool
@@ -69,6 +69,9 @@ class Tower:
         head_weights: where in the encoder's model the weights of what follows the last block are.
         is_sequence: whether a block maps tokens [batch, length, width] with a class or start token in front.
         kind: what activations are called in the cache's fingerprint.
+        reads_padding: whether what fills a text up matters, so that texts are never cut to their own length.
+        revision: of a tower whose features earlier versions got wrong, so that none of those are taken from a cache.
+        whole_because: why it has no blocks that could be tuned, if it has none.
         recompute: keep only the states between blocks for the backward pass (gradient checkpointing).
     """
 
@@ -81,6 +84,9 @@ class Tower:
     head_weights: tuple[str, ...] = ()
     is_sequence = True
     kind = "states"
+    reads_padding = False
+    revision = ""
+    whole_because = ""
     recompute = False
 
     def stem(self, inputs: Tensor) -> States:
@@ -132,15 +138,24 @@ CLIP_ROLES = {
 }
 
 
+def roles_in(blocks: nn.ModuleList) -> dict[str, list[str]]:
+    """Role -> names of the modules that open_clip's blocks have for it; a custom attention cannot be unfused."""
+    there = {name for name, _ in blocks[0].named_modules()} if len(blocks) else set()
+    if "attn.q_proj" not in there:
+        there -= set(CLIP_ROLES["attention"])
+    found = {role: [name for name in names if name in there] for role, names in CLIP_ROLES.items()}
+    return {role: names for role, names in found.items() if names}
+
+
 class ViTTower(Tower):
     """open_clip's vision transformer."""
 
-    block_roles = CLIP_ROLES
     head_weights = ("visual.ln_post", "visual.attn_pool", "visual.proj")
 
     def __init__(self, visual: VisionTransformer, dim: int) -> None:
         self.visual, self.dim, self.width = visual, dim, visual.transformer.width
         self.path, self.n_blocks = "visual.transformer.resblocks", len(visual.transformer.resblocks)
+        self.block_roles = roles_in(visual.transformer.resblocks)
 
     def stem(self, inputs: Tensor) -> States:
         """Patch, class and position embeddings."""
@@ -169,10 +184,7 @@ class TimmConvTower(Tower):
     def __init__(self, visual: TimmModel, dim: int) -> None:
         self.trunk, self.head_module, self.dim = visual.trunk, visual.head, dim
         if not all(hasattr(self.trunk, part) for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2")):
-            raise ConfigError(
-                f"the image tower {type(self.trunk).__name__} cannot be cut into blocks here: open_clip's vision "
-                "transformers and timm's EfficientNets can. Choose another encoder."
-            )
+            raise ConfigError(f"{type(self.trunk).__name__} is no EfficientNet, the one kind of timm's that can be cut")
         self.path, self.n_blocks = "visual.trunk.blocks", len(self.trunk.blocks)
         self.head_roles = {"conv": ["visual.trunk.conv_head"]}
 
@@ -219,13 +231,16 @@ def roles_of(name: str, module: nn.Module) -> set[str]:
 
 
 class ClipTextTower(Tower):
-    """open_clip's text transformer, flattened into CLIP or standing in CustomTextCLIP."""
+    """open_clip's text transformer, flattened into CLIP or standing in CustomTextCLIP.
 
-    block_roles = CLIP_ROLES
+    Raises:
+        ConfigError: it is no causal transformer over the tokens alone.
+    """
 
     def __init__(self, text: TextTransformer | CLIP, path: str, dim: int) -> None:
         self.text, self.dim, self.width = text, dim, text.transformer.width
         self.path, self.n_blocks = f"{path}transformer.resblocks", len(text.transformer.resblocks)
+        self.block_roles = roles_in(text.transformer.resblocks)
         self.pool_type = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", "argmax")
         self.eos_id = getattr(text, "text_eos_id", getattr(text, "eos_id", None))
         self.head_weights = (f"{path}ln_final", f"{path}text_projection")
@@ -234,10 +249,9 @@ class ClipTextTower(Tower):
             or getattr(text, "use_pad_mask", False)
             or self.text.attn_mask is None
         ):
-            raise ConfigError(
-                "text towers with a class token, a padding mask or no causal mask are not supported; choose another "
-                "encoder."
-            )
+            raise ConfigError("it has a class token, a padding mask or no causal mask")
+        if self.pool_type == "last":
+            self.reads_padding, self.revision = True, "last"
 
     def stem(self, inputs: Tensor) -> States:
         """Token and position embeddings."""
@@ -272,7 +286,7 @@ class ClipTextTower(Tower):
 class BertTower(Tower):
     """A Hugging Face BERT inside open_clip's HFTextEncoder."""
 
-    head_weights = ("text.proj",)
+    head_weights: tuple[str, ...] = ("text.proj",)
     block_roles = {
         "attention": ["attention.self"],
         "q": ["attention.self.query"],
@@ -290,14 +304,17 @@ class BertTower(Tower):
         self.width = self.bert.config.hidden_size
         layers = getattr(getattr(self.bert, "encoder", None), "layer", None)
         if layers is None or not hasattr(self.bert, "embeddings"):
-            raise ConfigError(
-                f"the text tower {type(self.bert).__name__} is no BERT, the one Hugging Face kind that can be cut here."
-            )
+            raise ConfigError(f"{type(self.bert).__name__} is no BERT, the one kind of Hugging Face's that can be cut")
         self.path, self.n_blocks, self.pad = (
             "text.transformer.encoder.layer",
             len(layers),
             self.bert.config.pad_token_id,
         )
+        asks = isinstance(text.pooler, ClsPooler) and text.pooler.use_pooler_output
+        self.has_pooler = asks and getattr(self.bert, "pooler", None) is not None
+        if self.has_pooler:
+            self.revision = "pooler"
+            self.head_weights = ("text.transformer.pooler", *self.head_weights)
 
     def _mask(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
         """Additive attention mask [batch, 1, 1, length] that hides the padding."""
@@ -313,8 +330,10 @@ class BertTower(Tower):
         return States(output[0] if isinstance(output, tuple) else output, states.tokens)
 
     def head(self, states: States) -> Tensor:
-        """Pooled tokens, projected."""
-        return self.text.proj(self.summary(states))
+        """Pooled tokens, projected; by BERT's own pooling layer where open_clip's pooler asks for it."""
+        if not self.has_pooler:
+            return self.text.proj(self.summary(states))
+        return self.text.proj(self.bert.pooler(states.hidden))
 
     def summary(self, states: States) -> Tensor:
         """Mean over the tokens that are no padding (or the encoder's own pooling)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -76,11 +78,24 @@ class AdaLoraHandle(HFHandle):
         values = {n.partition(".lora_E.")[0]: p for n, p in self.named_parameters().items() if ".lora_E." in n}
         return {n.removeprefix("base_model.model."): int((p != 0).sum()) for n, p in values.items()}
 
+    @contextmanager
+    def _at_initial_rank(self) -> Iterator[None]:
+        """Inside, peft knows of no ranks taken away, and leaves the shapes alone."""
+        pattern, self.settings.rank_pattern = self.settings.rank_pattern, None
+        try:
+            yield
+        finally:
+            self.settings.rank_pattern = pattern
+
     def write(self, folder: Path) -> None:
         """Write peft's files at the initial rank, with zeros where ranks were taken away."""
-        pattern, self.settings.rank_pattern = self.settings.rank_pattern, None
-        super().write(folder)
-        self.settings.rank_pattern = pattern
+        with self._at_initial_rank():
+            super().write(folder)
+
+    def read(self, folder: Path) -> None:
+        """Read what `write` wrote."""
+        with self._at_initial_rank():
+            super().read(folder)
 
     def state(self) -> dict[str, Tensor]:
         """The parameters, the step, the importances and the ranks that are left."""

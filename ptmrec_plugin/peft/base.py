@@ -44,9 +44,11 @@ class Handle(ABC):
         encoder: the encoder that now computes with the variant.
         cuts: modality -> lowest block that the variant touches; all below is frozen. Untouched towers are absent.
         identity_at_start: whether the encoder's features are the frozen ones until the first step.
+        how_to_begin: what would make them so where, by its options, they are not; a sentence, or nothing.
     """
 
     identity_at_start = True
+    how_to_begin = ""
 
     def __init__(self, encoder: DualEncoder, cuts: dict[str, int]) -> None:
         self.encoder, self.cuts = encoder, cuts
@@ -99,11 +101,19 @@ class Handle(ABC):
             parameter.copy_(state[name])
 
     def save(self, folder: Path) -> None:
-        """Write the variant and what identifies its encoder, so that `load` reads it."""
+        """Write the variant and what identifies its encoder, and read it back.
+
+        Raises:
+            ConfigError: what was written cannot be loaded, or not to the same numbers.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.write(folder)
         identity = {"format": FORMAT, **self.encoder.identity, "sha256": weight_digests(folder)}
         (folder / IDENTITY_FILE).write_text(json.dumps(identity, indent=1, sort_keys=True))
+        written = {name: p.detach().clone() for name, p in self.named_parameters().items()}
+        self.load(folder)
+        if differing := [name for name, p in self.named_parameters().items() if not p.equal(written[name])]:
+            raise ConfigError(f"{folder}: the adapter was written with other numbers than it has, e.g. {differing[0]}.")
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote.

@@ -18,8 +18,14 @@ def chosen_blocks(tower: Tower, wanted: Any, key: str) -> list[int]:
     """Block numbers from a key's value: the number of top blocks, `all`, or a list of block numbers.
 
     Raises:
-        ConfigError: more blocks than there are, or a block that does not exist.
+        ConfigError: more blocks than there are, a block that does not exist, or a tower that cannot be tuned.
     """
+    if tower.whole_because and wanted != 0:
+        raise ConfigError(
+            f"{key}={wanted!r}: this tower is encoded as a whole and nothing of it can be tuned, because "
+            f"{tower.whole_because}. {key}=0 leaves it frozen; towers that can be tuned: open_clip's vision and causal "
+            "text transformers, timm's EfficientNets, Hugging Face's BERTs."
+        )
     allowed = (
         f"0 to {tower.n_blocks} (that many top blocks), all, or a list of block numbers from 0 to {tower.n_blocks - 1}"
     )

@@ -77,8 +77,8 @@ def _advice(method: str, peft_config: Any, modules: dict[str, nn.Module]) -> str
     if isinstance(value, int) and widths and together % value:
         fits = max(d for d in range(1, min(value, together) + 1) if together % d == 0)
         return (
-            f"{PREFIX}{option} must divide {together}: {PREFIX}{option}={fits} does. Options of a method stand in a YAML "
-            f"file: ./mmrec_configs/peft/{method.lower()}.yaml with `variant: hf`, `peft_method: {method}`, "
+            f"{PREFIX}{option} must divide {together}: {PREFIX}{option}={fits} does. Options of a method stand in a "
+            f"YAML file: ./mmrec_configs/peft/{method.lower()}.yaml with `variant: hf`, `peft_method: {method}`, "
             f"`{PREFIX}{option}: {fits}`, `adapt: [q, v]`; then peft={method.lower()}."
         )
     return (

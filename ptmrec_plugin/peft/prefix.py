@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmrec_host.errors import ConfigError
+
 from ..encoders.dual import DualEncoder
 from .base import PEFT
-from .blocks import blocks_by_modality, require_sequence
+from .blocks import BLOCK_KEYS, TOWERS, blocks_by_modality, require_sequence
 from .own import OwnHandle, attach
 
 DEVIATION = 0.02  # of the prefixes at the start
@@ -65,6 +67,17 @@ def _visible(mask: Tensor, n: int) -> Tensor:
     return torch.nn.functional.pad(mask, (0, n, 0, n if mask.shape[-2] > 1 else 0))
 
 
+def _require_apart(encoder: DualEncoder, blocks: dict[str, list[int]]) -> None:
+    """`ConfigError` for an attention whose keys and values come of one layer."""
+    for modality, chosen in blocks.items():
+        if not encoder.towers[modality].modules_of(chosen[0], ["k"]):
+            raise ConfigError(
+                f"peft=prefix needs attention with layers of its own for keys and values; the {TOWERS[modality]} of "
+                f"{encoder.name} has custom blocks with one layer for both. {BLOCK_KEYS[modality]}=0 leaves this tower "
+                "frozen; peft=adapter, prompt, side and last_k work in it."
+            )
+
+
 @PEFT.register("prefix")
 def apply_prefix(encoder: DualEncoder, config: Any, modalities: list[str]) -> PrefixHandle:
     """Trained keys and values in the attention of the chosen blocks.
@@ -76,6 +89,7 @@ def apply_prefix(encoder: DualEncoder, config: Any, modalities: list[str]) -> Pr
     """
     blocks = blocks_by_modality(encoder, config, modalities)
     require_sequence(encoder, blocks, config)
+    _require_apart(encoder, blocks)
     names = [
         [encoder.towers[m].modules_of(block, [role])[0] for role in ("attention", "k", "v")]
         for m, chosen in blocks.items()

@@ -12,7 +12,8 @@ from feature_cache import describe
 
 from ..items.feature_source import require_raw_content
 from ..items.item_encoder import ItemEncoder
-from ..peft.base import STEM, apply_variant
+from ..peft.base import STEM
+from ..peft.trial import apply_tried
 
 MB = 2**20
 TIMED_ITEMS = 8
@@ -40,7 +41,7 @@ def estimate(config: Any, dataset: Any, *, stage2: bool, peft: bool, from_scratc
     seconds = {m: _time(items, m, sample) for m in config["modalities"]}
     cuts: dict[str, int] = {}
     if peft:
-        handle = apply_variant(items.encoder, config, list(config["modalities"]))
+        handle = apply_tried(items.encoder, config, list(config["modalities"]))
         cuts = handle.cuts
         lines.append(f"peft {config['peft']}: {handle.n_parameters():,} parameters")
     for modality, each in seconds.items():

@@ -21,18 +21,10 @@ from torch import Tensor
 
 from ..encoders.build import build_encoder
 from ..encoders.dual import DualEncoder
+from ..encoders.sample_features import features, features_alone, sample_inputs
+from ..encoders.sample_items import TEXTS, relative_error
 from ..encoders.towers import ROLES
-from .samples import (
-    HALF_PRECISION,
-    TEXTS,
-    as_cached,
-    features,
-    features_alone,
-    relative_error,
-    same,
-    sample_config,
-    sample_inputs,
-)
+from .samples import HALF_PRECISION, as_cached, same, sample_config
 
 ROUNDING = 1e-4  # relative error of the same numbers, computed in another order
 MODES = ("RGB", "RGBA", "L", "P", "CMYK")

@@ -55,11 +55,6 @@ def test_a_padding_id_inside_a_text_does_not_cut_it(encoder):
     torch.testing.assert_close(together, encoder.encode("t", alone), atol=1e-5, rtol=1e-5)
 
 
-def test_a_tower_that_cannot_be_cut_is_refused():
-    with pytest.raises(ConfigError, match="vision transformers"):
-        build_encoder(config("vit-b-32", encoder_model="RN50", encoder_pretrained=None))
-
-
 @torch.no_grad()
 def test_unfused_attention_is_the_fused_one_and_goes_back():
     config("tiny")  # registers the model
@@ -113,6 +108,29 @@ def test_weights_that_cannot_be_had_say_what_to_do():
         build_encoder(config("vit-b-32", encoder_model="ViT-B-31"))
     with pytest.raises(ConfigError, match="openai"):
         build_encoder(config("vit-b-32", encoder_pretrained="openia"))
+
+
+def encoded(picture: Image.Image, format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format)
+    return buffer.getvalue()
+
+
+def test_pictures_of_sixteen_bits_are_those_of_eight_bits():
+    encoder = build_encoder(config("tiny"))
+    eight = np.linspace(0, 255, 32 * 32).reshape(32, 32).astype(np.uint8)
+    expected = encoder.pixels([encoded(Image.fromarray(eight))])
+    for kind, format in ((np.uint16, "PNG"), (np.uint16, "TIFF"), (np.int32, "TIFF")):
+        sixteen = Image.fromarray(eight.astype(kind) * 257)
+        assert sixteen.mode.startswith("I")
+        assert torch.equal(encoder.pixels([encoded(sixteen, format)]), expected), (kind, format)
+
+
+def test_a_picture_with_a_palette_is_the_picture_that_it_shows():
+    encoder = build_encoder(config("tiny"))
+    shown = Image.fromarray(np.random.default_rng(0).integers(0, 255, (70, 50, 3), dtype=np.uint8)).quantize(64)
+    expected = encoder.pixels([encoded(shown.convert("RGB"))])
+    assert torch.equal(encoder.pixels([encoded(shown)]), expected)
 
 
 @torch.no_grad()
