@@ -187,7 +187,7 @@ def test_images_that_data_name_on_this_machine_are_not_asked_for(amazon, server,
     assert prepare(*words, everywhere=False) == 0
     said = capsys.readouterr().out
     assert "images: 0 stored" in said and "22 × in a private network" in said and not server.asked
-    assert "With --allow-private-hosts those" in said
+    assert "With --allow-private-hosts what lies in a private network" in said
     prepare(*words)
     assert "images: 21 stored" in capsys.readouterr().out
 
