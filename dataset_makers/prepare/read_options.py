@@ -64,9 +64,9 @@ def _amazon_files(config: Config) -> AmazonFiles:
 
 
 def _named_addresses(config: Config) -> list[str]:
-    """The addresses that are the user's own: those of the command line, not of a file beside the data."""
+    """The addresses that are the user's own: of the command line or `mmrec_configs/`; a data folder may set none."""
     keys = ("source_reviews", "source_metadata", "image_host")
-    return [str(config[key]) for key in keys if config.overrides.get(key)]
+    return [str(config[key]) for key in keys if config[key]]
 
 
 def _is_name(name: str) -> bool:

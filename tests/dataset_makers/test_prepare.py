@@ -187,7 +187,7 @@ def test_images_that_data_name_on_this_machine_are_not_asked_for(amazon, server,
     assert prepare(*words, everywhere=False) == 0
     said = capsys.readouterr().out
     assert "images: 0 stored" in said and "22 × in a private network" in said and not server.asked
-    assert "With --allow-private-hosts those" in said
+    assert "With --allow-private-hosts what lies in a private network" in said
     prepare(*words)
     assert "images: 21 stored" in capsys.readouterr().out
 
@@ -196,7 +196,7 @@ def test_a_source_that_a_file_beside_the_data_names_is_not_the_users_own(amazon,
     (tmp_path / "data" / "sports").mkdir(parents=True)
     source = f"{server.address}/file/reviews.json.gz"
     (tmp_path / "data" / "sports" / "dataset.yaml").write_text(f"source_reviews: {source}\n")
-    with pytest.raises(DataError, match="no public address.*--allow-private-hosts"):
+    with pytest.raises(ConfigError, match="source_reviews"):
         prepare("sports", amazon[1], "published_counts=[]", "--no-images", everywhere=False)
     assert not server.asked
 
