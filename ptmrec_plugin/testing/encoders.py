@@ -24,6 +24,7 @@ from ..encoders.dual import DualEncoder
 from ..encoders.sample_features import features, features_alone, sample_inputs
 from ..encoders.sample_items import TEXTS, relative_error
 from ..encoders.towers import ROLES
+from ..encoders.whole_tower import library_features
 from .samples import HALF_PRECISION, as_cached, same, sample_config
 
 ROUNDING = 1e-4  # relative error of the same numbers, computed in another order
@@ -136,6 +137,13 @@ class EncoderConformance:
                 z = encoder.finish(modality, as_cached(encoder, encoder.states(modality, inputs, cut)), cut)
                 assert relative_error({modality: z}, whole) < HALF_PRECISION, (modality, cut)
 
+    def test_features_are_those_of_open_clip_itself(self) -> None:
+        """Of `encode_image`, and of `encode_text` for texts at their full length, not normalised."""
+        encoder = self.built()
+        inputs = {"v": sample_inputs(encoder)["v"], "t": encoder.tokenize(list(TEXTS))}
+        expected = {m: library_features(encoder.model, m, x) for m, x in inputs.items()}
+        assert relative_error(features(encoder), expected) < ROUNDING
+
     def test_features_of_an_item_do_not_depend_on_its_batch(self) -> None:
         """Nor do they on the length of the texts beside it."""
         encoder = self.built()
@@ -190,10 +198,11 @@ class EncoderConformance:
                 torch.testing.assert_close(found[1][name], found[0][name])
 
     def test_names_modules_of_every_block_that_a_variant_can_adapt(self) -> None:
-        """`modules_of` names modules of the encoder's model, and each tower has some of `towers.ROLES`."""
+        """`modules_of` names modules of the encoder's model, some of `ROLES`; a tower without blocks says why."""
         encoder = self.built()
         modules = dict(encoder.model.named_modules())
         for modality, tower in encoder.towers.items():
+            assert tower.n_blocks or tower.whole_because, f"{modality}: nothing says why it cannot be cut"
             for block in range(tower.n_blocks):
                 names = tower.modules_of(block, list(ROLES))
                 assert names and set(names) <= modules.keys(), (modality, block)
