@@ -16,6 +16,7 @@ from .results import RowResult, key_of
 from .study_file import Row
 
 ALPHA = 0.05
+LEAST = 0.005  # of a row of which percentages are told: those of next to nothing tell nothing
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Comparison:
         differences: seed -> difference.
         std: standard deviation of the differences; None for a single seed.
         up: seeds in which the row is better.
-        relative: the mean difference in units of the other row's mean; None if that is 0.
+        relative: the mean difference in units of the other row's mean; None if that is below `LEAST`.
         margin: half the width of the mean's 95 % interval over users; None where the users' values are not known.
         t_test, wilcoxon: two-sided p-values over users, each with its mean over seeds; None likewise.
         p: the larger of the two, adjusted by Holm's method over all comparisons of the study.
@@ -125,7 +126,7 @@ def compare(
                     float(np.mean(each)),
                     float(np.std(each, ddof=1)) if len(each) > 1 else None,
                     sum(difference > 0 for difference in each),
-                    float(np.mean(each)) / base if base else None,
+                    float(np.mean(each)) / base if base >= LEAST else None,
                 )
                 found.append(_tested(comparison, [(runs[row.name][s], runs[other][s]) for s in seeds], users))
     return found

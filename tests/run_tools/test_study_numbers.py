@@ -187,3 +187,12 @@ def test_thirds_by_popularity():
     assert groups[2].margin == pytest.approx(1.959964 * 0.5)
     elsewhere = TestPlaces(users, np.arange(6) + 1, taken, before.place)
     assert popularity_groups([(after, elsewhere)], k=2) == []
+
+
+def test_a_gain_over_next_to_nothing_has_no_percentage(study, report_of):
+    file, cells = study()
+    nothing = [[0.0, 0.0, 0.0, 0.004] for _ in range(2)]  # 0.001 on average
+    finish_all(cells, users={**USERS, BASE: nothing})
+    (dataset,) = report_of(file)[0]["datasets"]
+    gain = pair(dataset["comparisons"], TUNED, BASE)
+    assert gain["relative"] is None and gain["mean"] == pytest.approx(0.499)
