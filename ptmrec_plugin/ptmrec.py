@@ -16,6 +16,7 @@ from mmrec_host.training.trainer import Outcome
 
 from .export.model_card import card_files
 from .modes import MODES
+from .peft.trial import try_variant
 from .stage1 import Stage1, base_values, run_config
 from .stage2.base_on_features import BaseOnFeatures, require_base
 from .stage2.columns import tuning_columns
@@ -67,8 +68,14 @@ class PTMRec(Model):
             check_teachers(names, config)
 
     def phases(self, loader: Any) -> list[Phase]:
-        """The stages of the key `mode`; teachers beside the base are trained here, before all else."""
+        """The stages of the key `mode`; teachers beside the base are trained here, before all else.
+
+        Raises:
+            ConfigError: a variant that would spoil the run, before anything is trained.
+        """
         phases: list[Phase] = []
+        if self.options is not None and self.options.peft:
+            try_variant(self.config, list(self.recommender.tables))
         if self.mode.stage1:
             stage1 = Stage1(self, loader, self.config)
             stage1.candidate = not self.mode.from_scratch

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from mmrec_host.errors import ConfigError
+from mmrec_host.random_states import forked_random_states, random_states
 
+from ..encoders.build import build_encoder
 from ..encoders.dual import DualEncoder
 from ..encoders.sample_features import features, features_alone
 from ..encoders.sample_items import relative_error
@@ -24,6 +26,16 @@ ROUNDING = 10  # times what the frozen encoder itself has, where its device roun
 IDENTITY = 1e-4
 STEP = 0.1  # of a parameter's own deviation
 LARGEST = 2**26  # numbers that are saved and loaded for the trial; above it are the encoder's own weights
+
+
+def try_variant(config: Any, modalities: list[str]) -> None:
+    """Try the configuration's variant on an encoder of its own; random states stay as they are.
+
+    Raises:
+        ConfigError: as `apply_tried`.
+    """
+    with forked_random_states(random_states()):
+        apply_tried(build_encoder(config).to(config["device"]), config, modalities)
 
 
 def apply_tried(encoder: DualEncoder, config: Any, modalities: list[str]) -> Handle:
@@ -102,11 +114,11 @@ def _require_that_it_loads(handle: Handle, name: str, fresh: DualEncoder, config
         handle.save(Path(folder))
         try:
             other.load(Path(folder))
-        except ConfigError as error:
+        except ConfigError as refusal:
             raise ConfigError(
                 f"{name} cannot be used: what it saves cannot be loaded again, so the run's adapter would be lost. "
-                f"{error}"
-            ) from error
+                f"{refusal}"
+            ) from refusal
         away = relative_error(features(other.encoder, N_ITEMS), tuned)
     if away > IDENTITY:
         raise ConfigError(

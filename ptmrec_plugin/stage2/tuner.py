@@ -23,7 +23,7 @@ from ..encoders.build import build_encoder
 from ..encoders.towers import States
 from ..items.item_encoder import ItemEncoder
 from ..items.load_ahead import load_ahead
-from ..peft.trial import apply_tried
+from ..peft.base import apply_variant
 from .live_encoder import LiveEncoder
 from .memory import require_memory
 from .options import TuningOptions
@@ -46,7 +46,7 @@ class Tuner:
     def __init__(self, options: TuningOptions, items: ItemEncoder, modalities: list[str], n_steps: int) -> None:
         self.options, self.items = options, items
         self.encoder = build_encoder(items.config).to(options.device)
-        self.handle = apply_tried(self.encoder, items.config, modalities)
+        self.handle = apply_variant(self.encoder, items.config, modalities)
         self.handle.begin(n_steps)
         watch_steps(self)
         self.modalities = list(self.handle.cuts)

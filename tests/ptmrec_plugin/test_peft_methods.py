@@ -12,10 +12,13 @@ from peft import PeftType
 from torch import nn
 
 from mmrec_host.errors import ConfigError
+from mmrec_host.quick_start import quick_start
+from mmrec_host.runs.finished_run import open_run
 from ptmrec_plugin.encoders.build import build_encoder
 from ptmrec_plugin.encoders.dual import DualEncoder
 from ptmrec_plugin.encoders.sample_features import features
 from ptmrec_plugin.encoders.sample_items import relative_error
+from ptmrec_plugin.items.run_encoding import of_run
 from ptmrec_plugin.peft.base import Handle, apply_variant
 from ptmrec_plugin.peft.blocks import lowest
 from ptmrec_plugin.peft.own import OwnHandle, attach
@@ -89,6 +92,20 @@ def test_an_odd_number_of_reflections_begins_far_away_and_an_even_one_does_not(t
     assert not said()
     tried(tiny, "hra", peft_r=7)
     assert "An even peft_r begins there" in said()
+
+
+def test_a_run_is_refused_before_stage_1(toy_keys, monkeypatch):
+    monkeypatch.setattr("ptmrec_plugin.ptmrec.Stage1", lambda *_: pytest.fail("stage 1 has begun"))
+    with pytest.raises(ConfigError, match="mixes the items"):
+        quick_start("PTMRec", "toy", {**toy_keys, "peft": "hf", "peft_method": "LILY"})
+
+
+def test_the_adapter_of_a_run_whose_layers_share_a_tensor_encodes_as_the_run_did(toy_keys):
+    keys = {"mode": "joint", "joint_epochs": 1, "pool_size": 16, "joint_learning_rate": 0.01}
+    result = quick_start("PTMRec", "toy", {**toy_keys, **keys, "peft": "hf", "peft_method": "TINYLORA"})
+    run = open_run(result.record.path)
+    assert not torch.equal(run.item_features()["v"], run.loader.features.tables()["v"])
+    assert relative_error({"v": of_run(run, None, {}).features("v")}, {"v": run.item_features()["v"]}) < 1e-3
 
 
 class Shift(nn.Module):
