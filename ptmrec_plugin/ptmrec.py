@@ -17,8 +17,8 @@ from mmrec_host.training.trainer import Outcome
 from .export.model_card import card_files
 from .modes import MODES
 from .peft.trial import try_variant
-from .stage1 import Stage1, base_values, run_config
 from .stage2.base_on_features import BaseOnFeatures, require_base
+from .stage2.base_run import Stage1, base_values, run_config
 from .stage2.columns import tuning_columns
 from .stage2.cost import estimate
 from .stage2.options import TuningOptions

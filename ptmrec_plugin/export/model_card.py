@@ -13,7 +13,7 @@ from mmrec_host.yaml_values import dump, flow
 
 from ..items.tuned_encoder import CARD, SETTINGS
 from ..peft.base import IDENTITY_FILE, PEFT
-from ..stage1 import STAGE1
+from ..stage2.base_run import STAGE1
 
 PEFT_FILE = "adapter_config.json"  # of an adapter in Hugging Face peft's format
 

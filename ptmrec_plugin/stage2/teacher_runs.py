@@ -9,7 +9,7 @@ from mmrec_host.config import Config, known_keys
 from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
 
-from ..stage1 import OF_ONE_MODEL, run_beside, run_config
+from .base_run import OF_ONE_MODEL, run_beside, run_config
 from .teachers import Trained, teacher_of
 
 BASE = "base"

@@ -12,8 +12,8 @@ from mmrec_host.config import load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
-from ptmrec_plugin.stage1 import run_config
 from ptmrec_plugin.stage2 import phase
+from ptmrec_plugin.stage2.base_run import run_config
 from ptmrec_plugin.stage2.teacher_runs import teacher_names, teacher_values
 
 QUICK = {"stage2_epochs": 2, "pool_size": 16, "learning_rate": 0.01, "mode": "frozen_kt", "kt_teacher": ["base", "BPR"]}

@@ -1,4 +1,4 @@
-"""Stage 1: the base as it would train alone, in a run of its own that later runs find again."""
+"""Stage 1, from which stage 2 starts: the base as it would train alone, in a run that later runs find again."""
 
 from __future__ import annotations
 
