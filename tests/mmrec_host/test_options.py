@@ -15,7 +15,7 @@ from mmrec_host.training.options import TrainingOptions
 
 def config(**changes: object) -> Config:
     keys = {"model": "BPR", "metrics": ["Recall", "NDCG", "recall"], "topk": [20, 5, 20], "valid_metric": "NDCG@20"}
-    return Config({**keys, "eval_batch_size": 7, "device": "cpu", **changes})
+    return Config({**keys, "eval_batch_size": 7, "device": "cpu", "learner": "adam", **changes})
 
 
 def test_evaluation_options_are_in_small_letters_ascending_and_each_once() -> None:
