@@ -21,7 +21,7 @@ from .builds import BuildState, canonical_json, load_state, run_build
 from .content_report import UNKNOWN_TEXT, ContentReport, make_report
 from .errors import CacheError
 from .image_store import ImageStore
-from .raw_folder import BrokenImageError, ItemText, RawFolder, read_image, read_texts, scan_folder
+from .raw_folder import LARGEST_IMAGE, BrokenImageError, ItemText, RawFolder, read_image, read_texts, scan_folder
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,9 @@ class Content:
         return json.loads(self.store.read([_item_key(self._listing, i)], bytes)[0])
 
 
-def import_content(store: Store, folder: Path | str, n_items: int, progress: bool = False) -> Content:
+def import_content(
+    store: Store, folder: Path | str, n_items: int, progress: bool = False, largest_image: int = LARGEST_IMAGE
+) -> Content:
     """Put the raw content of `folder` into `store`, unless it is there and the folder's listing has not changed.
 
     Every image file is decoded once to check it; a gathered image (`ImageStore`) was, and is taken as it is. An
@@ -93,12 +95,13 @@ def import_content(store: Store, folder: Path | str, n_items: int, progress: boo
         folder: holds `images/<itemID>.*` and `items.jsonl`, or one of them.
         n_items: items of the dataset.
         progress: show a progress bar when stderr is a terminal.
+        largest_image: bytes of an image file; a larger one is not read, and counts as broken.
 
     Raises:
         CacheError: the folder has neither, `items.jsonl` is malformed, or a file was changed while it was read.
     """
     folder = Path(folder)
-    raw = scan_folder(folder, n_items)
+    raw = scan_folder(folder, n_items, largest_image)
     key = _state_key(raw.listing)
     start = BuildState(n_items, {"listing": raw.listing}, notes={"broken_images": {}, "digest": ""})
     state = load_state(store.get_intact(key))
@@ -106,8 +109,12 @@ def import_content(store: Store, folder: Path | str, n_items: int, progress: boo
         texts = read_texts(folder / "items.jsonl", n_items)
         gathered = ImageStore(folder)
         raw = replace(raw, gathered=_gathered(gathered, texts))
-        run_build(store, key, start, lambda state: _next_chunk(raw, gathered, texts, state), "content", progress)
-        if scan_folder(folder, n_items).listing != raw.listing:
+
+        def next_chunk(state: BuildState) -> tuple[BuildState, dict[bytes, bytes]]:
+            return _next_chunk(raw, gathered, texts, state, largest_image)
+
+        run_build(store, key, start, next_chunk, "content", progress)
+        if scan_folder(folder, n_items, largest_image).listing != raw.listing:
             raise CacheError(f"{folder}: images or texts were changed while they were read. Start again.")
     content = Content(store, raw.listing)
     content.report.write(store.path / REPORT_FILE)
@@ -125,7 +132,7 @@ def _gathered(images: ImageStore, texts: dict[int, ItemText]) -> dict[int, str]:
 
 
 def _next_chunk(
-    raw: RawFolder, gathered: ImageStore, texts: dict[int, ItemText], state: BuildState
+    raw: RawFolder, gathered: ImageStore, texts: dict[int, ItemText], state: BuildState, largest_image: int
 ) -> tuple[BuildState, dict[bytes, bytes]]:
     entries: dict[bytes, bytes] = {}
     broken, digest = dict(state.notes["broken_images"]), state.notes["digest"]
@@ -134,7 +141,7 @@ def _next_chunk(
         image = None
         if item in raw.images:
             try:
-                image = read_image(raw.images[item])
+                image = read_image(raw.images[item], largest_image)
             except BrokenImageError as reason:
                 broken[str(item)] = f"{raw.images[item].name}: {reason}"
         elif item in raw.gathered:

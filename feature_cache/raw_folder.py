@@ -19,7 +19,7 @@ from .image_store import ImageStore
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")  # of several files for an item, the first in this order
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-LARGEST_IMAGE = 50_000_000  # bytes of an image file
+LARGEST_IMAGE = 50_000_000  # bytes of an image file, unless a caller says otherwise
 
 
 class BrokenImageError(Exception):
@@ -42,7 +42,8 @@ class RawFolder:
         images: the image file of each item that has one.
         ambiguous: the names of all files of each item that has several; the first is used.
         unused: names in `images/` that are no `<itemID>.<suffix>` with an id of the dataset.
-        listing: SHA-256 over names, sizes, inodes and times of change, and the revision of the gathered images.
+        listing: SHA-256 over names, sizes, inodes and times of change, the revision of the gathered images, and the
+            names of images that are too large.
         gathered: the source of each item's gathered image; a file in `images/` goes before it.
     """
 
@@ -53,8 +54,11 @@ class RawFolder:
     gathered: dict[int, str] = field(default_factory=dict)
 
 
-def scan_folder(folder: Path, n_items: int) -> RawFolder:
+def scan_folder(folder: Path, n_items: int, largest_image: int = LARGEST_IMAGE) -> RawFolder:
     """List the raw content in `folder`, opening no file.
+
+    Args:
+        largest_image: bytes of an image file that will be read.
 
     Raises:
         CacheError: there is neither `images/` nor `items.jsonl`, or the folder cannot be read.
@@ -89,6 +93,8 @@ def scan_folder(folder: Path, n_items: int) -> RawFolder:
     # The time of the last change to a file (`ctime`) cannot be set, as the time of its modification can.
     states = sorted((name, stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in files)
     listing = f"{n_items} {states} {ImageStore(folder).revision}"
+    if too_large := [name for name, nbytes, *_ in states if nbytes > largest_image and name != items_file.name]:
+        listing += f" but {too_large}"
     return RawFolder(
         images={item: images_folder / several[0] for item, several in sorted(names.items())},
         ambiguous={item: several for item, several in sorted(names.items()) if len(several) > 1},
@@ -97,12 +103,12 @@ def scan_folder(folder: Path, n_items: int) -> RawFolder:
     )
 
 
-def read_image(path: Path) -> bytes:
+def read_image(path: Path, largest: int = LARGEST_IMAGE) -> bytes:
     """The bytes of an image file, after decoding them once to see that they are good.
 
     Raises:
-        BrokenImageError: a link out of the dataset folder, unreadable, over `LARGEST_IMAGE`, no image, truncated, or
-            over Pillow's limit against decompression bombs (`Image.MAX_IMAGE_PIXELS`).
+        BrokenImageError: a link out of the dataset folder, unreadable, of more than `largest` bytes, no image,
+            truncated, or over Pillow's limit against decompression bombs (`Image.MAX_IMAGE_PIXELS`).
     """
     if path.is_symlink():
         roots = path.parent.resolve(), path.parent.parent.resolve()
@@ -111,11 +117,11 @@ def read_image(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             nbytes = os.fstat(file.fileno()).st_size
-            data = file.read(nbytes) if nbytes <= LARGEST_IMAGE else b""
+            data = file.read(nbytes) if nbytes <= largest else b""
     except OSError as error:
         raise BrokenImageError(f"{type(error).__name__}: {error}") from error
-    if nbytes > LARGEST_IMAGE:
-        raise BrokenImageError(f"{nbytes / 1e6:,.0f} MB, more than the {LARGEST_IMAGE / 1e6:.0f} MB that are read")
+    if nbytes > largest:
+        raise BrokenImageError(f"{nbytes / 1e6:,.0f} MB, more than the {largest / 1e6:.0f} MB that are read")
     check_image(data)
     return data
 

@@ -60,7 +60,8 @@ def read_item_content(run: FinishedRun, category_field: str | None = None) -> It
     content = None
     if items_file.is_file() or (folder / "images").is_dir():
         store = Store(Path(run.config["cache_path"]) / run.config["dataset"])
-        content = import_content(store, folder, run.dataset.interactions.n_items)
+        largest = round(1e6 * run.config["image_megabytes"])
+        content = import_content(store, folder, run.dataset.interactions.n_items, largest_image=largest)
     lines = [line for _, line in read_lines(items_file, run.dataset.interactions.n_items)]
     fields = dict.fromkeys(key for line in lines for key in line)
     attributes = _attributes(lines, [key for key in fields if key not in (*NO_ATTRIBUTES, *CATEGORY_FIELDS)])

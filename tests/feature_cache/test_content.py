@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from feature_cache import CacheError, Content, ContentReport, Store, import_content, raw_folder
+from feature_cache import CacheError, Content, ContentReport, Store, import_content
 from feature_cache import content as content_module
 from feature_cache.raw_folder import scan_folder
 
@@ -178,7 +178,7 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(
 ) -> None:
     read_image = content_module.read_image
 
-    def edited_meanwhile(path: Path) -> bytes:
+    def edited_meanwhile(path: Path, largest: int) -> bytes:
         (folder / "images" / "0.JPG").write_bytes(picture(9))
         return read_image(path)
 
@@ -188,15 +188,19 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(
     assert import_content(store, folder, N_ITEMS).image(0) == picture(9)
 
 
-def test_a_picture_too_large_is_broken_and_is_not_read(
-    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(raw_folder, "LARGEST_IMAGE", 4_000_000)
+def test_a_picture_too_large_is_broken_and_is_not_read(folder: Path, store: Store) -> None:
     with (folder / "images" / "2.webp").open("wb") as file:
         file.truncate(3 << 40)  # a hole: no disk could hold it, nor memory
     content = import_content(store, folder, N_ITEMS)
-    assert content.report.broken_images == {2: "2.webp: 3,298,535 MB, more than the 4 MB that are read"}
+    assert content.report.broken_images == {2: "2.webp: 3,298,535 MB, more than the 50 MB that are read"}
     assert content.image(3) == picture(3, "GIF")
+
+
+def test_a_limit_that_lets_a_picture_in_imports_it(folder: Path, store: Store) -> None:
+    nbytes = (folder / "images" / "2.webp").stat().st_size
+    assert set(import_content(store, folder, N_ITEMS, largest_image=nbytes - 1).report.broken_images) >= {2}
+    again = import_content(store, folder, N_ITEMS, largest_image=nbytes)
+    assert 2 not in again.report.broken_images and again.image(2) == (folder / "images" / "2.webp").read_bytes()
 
 
 def test_digest_depends_on_every_part(folder: Path, tmp_path: Path) -> None:
@@ -219,11 +223,11 @@ def test_killed_import_resumes_to_the_same_content(
     monkeypatch.setattr(content_module, "CHUNK_BYTES", limits[1])
     read_image, read = content_module.read_image, []
 
-    def counting(path: Path) -> bytes:
+    def counting(path: Path, largest: int) -> bytes:
         read.append(int(path.stem))
         return read_image(path)
 
-    def deadly(path: Path) -> bytes:
+    def deadly(path: Path, largest: int) -> bytes:
         if path.stem == "4":
             os.kill(os.getpid(), signal.SIGKILL)
         return read_image(path)
