@@ -103,11 +103,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place.mkdir()
     packaged = Path(mmrec_configs.__file__).parent
     for file in packaged.rglob("*.yaml"):
-        if file.parent.name == "study":  # has no keys of its own; the packaged one is found
-            continue
-        values = yaml.safe_load(file.read_text()) | SMALL.get(file.stem, {})
-        values.pop("tuned", None)
-        values["search"] = {key: choices[:1] for key, choices in values.pop("search", {}).items()}
+        values = yaml.safe_load(file.read_text())
+        if file.parent.name == "study":
+            kept = ("VBPR", next(name for name, row in values["rows"].items() if row.get("mode") == "frozen_kt"))
+            values["rows"] = {name: values["rows"][name] for name in kept}
+            if file.stem != "mini":
+                values["metrics"] = ["recall@2"]
+                values["keys"] = values.get("keys", {}) | {"selection": "warm"}  # too few items are new to select by
+        else:
+            values |= SMALL.get(file.stem, {})
+            values.pop("tuned", None)
+            values["search"] = {key: choices[:1] for key, choices in values.pop("search", {}).items()}
         copy = place / "mmrec_configs" / file.relative_to(packaged)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(yaml.safe_dump(values))
