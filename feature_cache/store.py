@@ -47,6 +47,15 @@ def _foreign(path: Path) -> bool:
     return path.is_file() and path.name not in ("lock.mdb", "data.mdb")
 
 
+def _begin(env: lmdb.Environment, write: bool) -> lmdb.Transaction[memoryview]:
+    """A transaction with zero-copy values, in a map as large as another process may have let it grow."""
+    try:
+        return env.begin(write=write, buffers=True)
+    except lmdb.MapResizedError:
+        env.set_mapsize(0)
+        return env.begin(write=write, buffers=True)
+
+
 class Store:
     """Bytes by key in the LMDB environment at `path` (a folder, made by the first write).
 
@@ -170,12 +179,7 @@ class Store:
                     return
                 if grow:
                     env.set_mapsize(2 * env.info()["map_size"])
-                try:
-                    txn = env.begin(write=write, buffers=True)
-                except lmdb.MapResizedError:  # another process let the map grow: take its size over
-                    env.set_mapsize(0)
-                    txn = env.begin(write=write, buffers=True)
-                with txn:
+                with _begin(env, write) as txn:
                     yield txn
             except lmdb.MapFullError:
                 raise
@@ -215,7 +219,7 @@ class Store:
         return env
 
     def _check_schema(self, env: lmdb.Environment, write: bool) -> None:
-        with env.begin(write=write) as txn:
+        with _begin(env, write) as txn:
             found = txn.get(SCHEMA_KEY)
             if found is None and txn.stat()["entries"] == 0:
                 if write:
@@ -227,12 +231,19 @@ class Store:
                 )
 
     def _on_disk(self) -> bool:
-        try:
-            return (self.path / "data.mdb").stat().st_size > 0  # empty while another process makes it
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        if self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir()))):
+        if self._nbytes():
+            return True
+        foreign = self.path.exists() and (not self.path.is_dir() or any(map(_foreign, self.path.iterdir())))
+        nbytes = self._nbytes()  # another process may have made it meanwhile, and then files beside it
+        if foreign and nbytes is None:
             raise CacheError(
                 f"{self.path}: not a feature cache (there is no data.mdb in it). Name a new or empty folder."
             )
-        return False
+        return bool(nbytes)
+
+    def _nbytes(self) -> int | None:
+        """Size of the environment's file: None if there is none, 0 while another process is making it."""
+        try:
+            return (self.path / "data.mdb").stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -171,6 +173,22 @@ def test_an_environment_that_another_process_is_making_is_not_there_yet(store: S
 def foreign_environment(path: Path) -> None:
     with lmdb.open(str(path)) as env, env.begin(write=True) as txn:
         txn.put(b"image-00001", b"...")
+
+
+def test_a_reader_who_comes_while_it_is_made_sees_a_cache(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks for the environment, another process makes it and a report beside it, and it looks at the folder."""
+    store.path.mkdir()
+    foreign = store_module._foreign
+
+    def made_meanwhile(path: Path) -> bool:
+        monkeypatch.setattr(store_module, "_foreign", foreign)
+        make = f"Store({str(store.path)!r}).commit(b'state', None, b'1', {{b'a': b'1'}})"
+        subprocess.run([sys.executable, "-c", f"from feature_cache import Store; {make}"], check=True)
+        return True
+
+    (store.path / "lock.mdb").touch()
+    monkeypatch.setattr(store_module, "_foreign", made_meanwhile)
+    assert store.get(b"a") == b"1"
 
 
 def folder_with(name: str, content: bytes):
