@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import psutil
@@ -39,22 +40,28 @@ def available_bytes(device: torch.device) -> int:
     return free // n_local_processes()
 
 
+class _Saved:
+    """A tensor that a graph keeps, as long as it does."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
 def kept_bytes(compute: Callable[[], Tensor], weights: Iterable[Tensor]) -> int:
     """What `compute()` keeps for its backward pass, beside the weights."""
-    kept: dict[int, int] = {}
+    saved: WeakSet[_Saved] = WeakSet()  # without those of parts of the graph that `compute` has dropped again
     known = {weight.untyped_storage().data_ptr() for weight in weights}
 
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in known:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    def save(tensor: Tensor) -> _Saved:
+        saved.add(box := _Saved(tensor))
+        return box
 
-    with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
-        graph = compute()  # lives while storages are counted, lest one is used twice
-    total = sum(kept.values())
+    with torch.enable_grad(), saved_tensors_hooks(save, lambda box: box.tensor):
+        graph = compute()  # keeps the boxes
+    storages = (box.tensor.untyped_storage() for box in saved)
+    kept = {storage.data_ptr(): storage.nbytes() for storage in storages}
     del graph
-    return total
+    return sum(nbytes for pointer, nbytes in kept.items() if pointer not in known)
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,16 @@ def test_processes_draw_dropout_of_their_own_and_nothing_else(toy_keys, monkeypa
     assert draws[1] == draws[3] and len(set(draws)) == 3
 
 
+def test_what_a_dropped_part_of_the_graph_kept_is_not_counted():
+    x = torch.ones(1000, requires_grad=True)
+
+    def compute():
+        (x.sin().cos()).sum()  # keeps two tensors, and is dropped
+        return x.exp()  # keeps its result
+
+    assert kept_bytes(compute, [x]) == 4000
+
+
 def test_memory_that_does_not_grow_with_the_items_is_counted_once(toy_keys):
     """In bfloat16 the weights are copied once, however many items there are."""
     tuner = tuned(toy_keys, precision="bfloat16", peft="dora")
