@@ -47,11 +47,8 @@ class ItemEncoder:
         self.config, self.n_items = config, n_items
         self.store = Store(Path(config["cache_path"]) / config["dataset"])
         with main_first():
-            self.content: Content = import_content(
-                *(self.store, folder, n_items),
-                progress=bool(config["progress"]),
-                largest_image=round(1e6 * config["image_megabytes"]),
-            )
+            largest, shown = round(1e6 * config["image_megabytes"]), bool(config["progress"])
+            self.content: Content = import_content(self.store, folder, n_items, shown, largest)
         self.chunk = int(config["encode_batch_size"])
 
     @functools.cached_property

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any
 
-from mmrec_host.config import Config, load_config
+from mmrec_host.config import MACHINE_KEYS, Config, load_config
 from mmrec_host.models.contract import Model, scorer
 from mmrec_host.random_states import forked_random_states, random_states
 from mmrec_host.runs.engine import Result, run
@@ -21,9 +21,6 @@ OF_ONE_MODEL = {"model", "use_neg_sampling", "is_multimodal_model", "req_trainin
 
 STAGE1 = "stage1"
 """The phase's name."""
-
-PLACES = ("seed", "data_path", "run_path", "cache_path", "progress", "threads", "checkpoint_interval", "workers")
-"""Keys that say where and how a run is made."""
 
 
 def run_beside(name: str, values: dict[str, Any], config: Config) -> tuple[Model, Result]:
@@ -50,16 +47,16 @@ def run_beside(name: str, values: dict[str, Any], config: Config) -> tuple[Model
 
 def run_config(name: str, values: dict[str, Any], config: Config) -> Config:
     """The configuration of such a run."""
-    places = {key: config[key] for key in PLACES}
+    places = {key: config[key] for key in MACHINE_KEYS}
     own = load_config(name, config["dataset"], overrides=values)
-    return own.replaced(**places, device=config["device"], resume=True, save_model=True)
+    return own.replaced(**places | {"resume": True, "save_model": True})
 
 
 def base_values(config: Config) -> dict[str, Any]:
     """What the base would be given on a command line to train as stage 1 does."""
     plain = load_config(config["base"], config["dataset"])
     ours = {**config, "trainable_features": False}  # PTMRec's slots are frozen tables
-    shared = plain.keys() & ours.keys() - OF_ONE_MODEL - set(PLACES) - {"device", "resume", "save_model", "dataset"}
+    shared = plain.keys() & ours.keys() - OF_ONE_MODEL - MACHINE_KEYS - {"dataset"}
     return {key: ours[key] for key in sorted(shared) if ours[key] != plain[key]}
 
 

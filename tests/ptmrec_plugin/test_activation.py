@@ -15,6 +15,12 @@ GELU, QUICK = "ViT-B-32", "ViT-B-32-quickgelu"
 HUB = "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K/snapshots/1a25/open_clip_pytorch_model.bin"
 
 
+def assert_it_asks_for(right, wrong, path):
+    require_activation(right, str(path), None)
+    with pytest.raises(ConfigError, match=f"encoder_model={right} is the model"):
+        require_activation(wrong, str(path), None)
+
+
 @pytest.mark.parametrize(
     "file, right, wrong",
     [
@@ -30,9 +36,7 @@ def test_a_file_that_open_clip_knows_says_its_activation(file, right, wrong, tmp
     path = tmp_path / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    require_activation(right, str(path), None)
-    with pytest.raises(ConfigError, match=f"encoder_model={right} is the model"):
-        require_activation(wrong, str(path), None)
+    assert_it_asks_for(right, wrong, path)
 
 
 def test_a_configuration_beside_the_file_says_it(tmp_path):
@@ -40,9 +44,7 @@ def test_a_configuration_beside_the_file_says_it(tmp_path):
     path.touch()
     for quick, right, wrong in ((True, QUICK, GELU), (False, GELU, QUICK)):
         (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": {"quick_gelu": quick}}))
-        require_activation(right, str(path), None)
-        with pytest.raises(ConfigError, match=f"encoder_model={right} is the model"):
-            require_activation(wrong, str(path), None)
+        assert_it_asks_for(right, wrong, path)
 
 
 def test_an_unknown_file_is_asked_about_before_anything_is_loaded(tmp_path):
