@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import warnings
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Interactions:
         """Users and items of the rows with a label."""
         chosen = self.labels == label
         return self.users[chosen], self.items[chosen]
+
+    def digest(self) -> str:
+        """Of all rows: the same for every draw of new or cold items."""
+        sha = hashlib.sha256()
+        for array in (self.users, self.items, self.labels):
+            sha.update(array.tobytes())
+        return sha.hexdigest()[:16]
 
 
 def read_interactions(path: Path, config: Any) -> Interactions:

@@ -51,8 +51,8 @@ def protocol(config: Config, dataset: Dataset) -> dict[str, Any]:
     shown: dict[str, Any] = {"dataset": config["dataset"], "eval_mask": config["eval_mask"]}
     if not config["filter_out_cod_start_users"]:
         shown["filter_out_cod_start_users"] = False
-    if config["new_items"]:
-        return shown | {key: config[key] for key in ("new_items", "cold_seed")}
-    if config["cold_items"]:
-        return shown | {key: config[key] for key in ("cold_items", "cold_seed", "cold_candidates")}
-    return shown | {"split": dataset.splits.digest}
+    drawn = ("new_items",) if config["new_items"] else ("cold_items", "cold_candidates") if config["cold_items"] else ()
+    if not drawn:
+        return shown | {"split": dataset.splits.digest}
+    shown |= {key: config[key] for key in (*drawn, "cold_seed")}
+    return shown | {"data": dataset.interactions.digest()}  # each seed may draw items, and so a split, of its own

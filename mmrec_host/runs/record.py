@@ -178,7 +178,7 @@ class RunRecord:
         ]:
             log.warning("resumed elsewhere (%s): the result may differ in the last digits", "; ".join(differing))
         self.info |= {
-            "protocol": plain(protocol),
+            "protocol": self.info.get("protocol", plain(protocol)),
             "features": features,
             "valid_metric": config["valid_metric"].lower(),
             "parameters": count_parameters(model) if model is not None else {},
@@ -188,8 +188,12 @@ class RunRecord:
 
     def check_same(self, protocol: Mapping[str, Any], features: str) -> None:
         """Raise `OtherData` if this run, once begun, was on other data or features."""
-        now = {"protocol": plain(protocol), "features": features}
-        changed = [f"{k}: {self.info[k]} then, {v} now" for k, v in now.items() if self.info.get(k, v) != v]
+        now = plain(protocol)
+        then = now | self.info.get("protocol", {})  # an older record notes less
+        compared = {"protocol": (then, now), "features": (self.info.get("features", features), features)}
+        changed = [
+            f"{what}: {before} then, {after} now" for what, (before, after) in compared.items() if before != after
+        ]
         if changed:
             raise OtherData(
                 f"{self.path}: this run was begun on other data ({'; '.join(changed)}). Bring them back, or "

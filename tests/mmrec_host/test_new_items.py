@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mmrec_host.data.splits import make_splits
 from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.quick_start import quick_start
 from mmrec_host.reporting.tables import results_table
-from mmrec_host.runs.record import find_runs
+from mmrec_host.runs.record import OtherData, find_runs
 
 N_USERS, N_ITEMS = 30, 60
 SMALL = {"new_items": 0.25, "topk": [2, 4], "valid_metric": "Recall@2"}
@@ -108,6 +109,18 @@ def test_one_run_reports_both_and_one_table_has_both(toy_keys):
     assert [column.name for column in table.columns[:4]] == ["model", "seeds", "recall@2", "new/recall@2"]
     assert sum(note.startswith("New: ") for note in table.notes) == 1
     assert any(note.startswith("Columns: New, items without a training interaction") for note in table.notes)
+
+
+@pytest.mark.parametrize("keys", [SMALL, {"cold_items": 0.5, "topk": [2], "valid_metric": "Recall@2"}])
+def test_data_that_changed_meanwhile_are_another_table(toy_keys, keys):
+    quick_start("BPR", "toy", {**toy_keys, **keys})
+    path = Path(toy_keys["data_path"]) / "toy" / "toy.inter"
+    header, first, *rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([header, *rows, first]))  # the same pairs and labels, so as many of all
+    with pytest.raises(OtherData, match="protocol"):
+        quick_start("BPR", "toy", {**toy_keys, **keys, "resume": True})
+    quick_start("BPR", "toy", {**toy_keys, **keys, "seed": 2})
+    assert len(results_table(find_runs(toy_keys["run_path"], "toy"), ["recall@2"])) == 2
 
 
 @pytest.mark.parametrize("selection", ["warm", "new", "mean"])
