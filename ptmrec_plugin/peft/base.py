@@ -132,7 +132,8 @@ class Handle(ABC):
                 f"{folder}: an adapter in format {identity.get('format')}; this version reads format {FORMAT}. Train "
                 "it again, or load it with the version that wrote it."
             )
-        differing = [key for key, value in self.encoder.identity.items() if identity.get(key) != value]
+        now = {key: value for key, value in self.encoder.identity.items() if key != "encoder"}  # a name, not what it is
+        differing = [key for key, value in now.items() if identity.get(key) != value]
         if differing:
             raise ConfigError(
                 f"{folder}: the adapter belongs to the encoder {identity.get('encoder')}, this one is "
