@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -79,13 +79,16 @@ def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Eval
     return Evaluation(split.name, split.users, per_user, means, n_ranked(split, model.n_items), beside)
 
 
-def selection_score(evaluation: Evaluation, options: EvaluationOptions) -> float:
-    """What the best state is selected by: `valid_metric` of the ranking that `selection` names, or the mean of both."""
-    metric = options.valid_metric
-    if options.selection == "warm" or NEW not in evaluation.beside:
-        return evaluation.means[metric]
-    new = evaluation.beside[NEW].means  # has the metric: `cutoff_notes` has refused what it cannot be computed of
-    return new[metric] if options.selection == "new" else (evaluation.means[metric] + new[metric]) / 2
+def selection_score(means: Mapping[str, float], options: EvaluationOptions) -> float:
+    """What a state is selected by: `valid_metric` of the ranking that `selection` names, or the mean of both.
+
+    Args:
+        means: `Evaluation.all_means()`.
+    """
+    warm, new = means[options.valid_metric], means.get(f"{NEW}/{options.valid_metric}")
+    if options.selection == "warm" or new is None:
+        return warm
+    return new if options.selection == "new" else (warm + new) / 2
 
 
 def ranked_items(model: Model, split: EvalSplit, options: EvaluationOptions) -> np.ndarray:

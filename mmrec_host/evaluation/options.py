@@ -26,6 +26,7 @@ class EvaluationOptions:
         batch_size: users scored at once.
         device: where the model is.
         selection: whose `valid_metric` that is: warm (of the ordinary ranking), new (of the new items), or their mean.
+        window: a state is selected by the mean over so many evaluations, its own and those before.
     """
 
     metrics: tuple[str, ...]
@@ -34,6 +35,7 @@ class EvaluationOptions:
     batch_size: int
     device: torch.device
     selection: str = "warm"
+    window: int = 1
 
     @classmethod
     def from_config(cls, config: Config) -> EvaluationOptions:
@@ -58,7 +60,8 @@ class EvaluationOptions:
         if errors:
             raise ConfigError("\n".join(errors))
         selection = config["selection"] or "warm"  # older runs have no such key
-        return cls(tuple(metrics), tuple(cutoffs), valid_metric, config["eval_batch_size"], device, selection)
+        window = config["selection_window"] or 1
+        return cls(tuple(metrics), tuple(cutoffs), valid_metric, config["eval_batch_size"], device, selection, window)
 
     def names(self) -> list[str]:
         """Names of what is computed: "recall@5", "recall@10", …"""

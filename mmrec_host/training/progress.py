@@ -13,13 +13,19 @@ from ..evaluation.evaluator import Evaluation
 
 @dataclass
 class Best:
-    """The best candidate by the validation metric; epoch 0 is the state before a phase's first epoch."""
+    """The best candidate by the validation metric; epoch 0 is the state before a phase's first epoch.
+
+    Attributes:
+        score: what it was selected by: the mean of `recent`.
+        recent: what was measured at the state, last, and at those before it.
+    """
 
     phase: str
     epoch: int
     score: float
     valid: Evaluation
     state: dict[str, Tensor]
+    recent: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -30,6 +36,7 @@ class Progress:
         phase: number of the current phase, from 0.
         epoch: finished epochs of that phase.
         misses: evaluations in a row that brought no better state.
+        recent: what the last evaluations measured, as many as select.
         best: the phase's best so far.
         previous: the best of the phase before, from which this one started.
         overall: the best of all finished phases that the run may end in.
@@ -40,6 +47,7 @@ class Progress:
     phase: int = 0
     epoch: int = 0
     misses: int = 0
+    recent: list[float] = field(default_factory=list)
     best: Best | None = None
     previous: Best | None = None
     overall: Best | None = None

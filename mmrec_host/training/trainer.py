@@ -106,6 +106,7 @@ class Trainer:
             self._take(phase, earlier)
             return
         if saved is None and phase.score_start:
+            at.recent = at.previous.recent[:-1] if at.previous is not None else []  # what is scored is that best
             self._is_better(phase, {})
         if phase.epochs == 0:
             return
@@ -145,8 +146,9 @@ class Trainer:
         """Begin where another run has ended this phase, with what it logged and spent."""
         at = self.progress
         evaluation = evaluate(self.model, self.valid, self.options.evaluation)
-        score = selection_score(evaluation, self.options.evaluation)
-        at.best = Best(phase.name, earlier.epoch, score, evaluation, snapshot(self.model))
+        before = [line["valid"] for line in earlier.lines if line.get("valid") and line["epoch"] < earlier.epoch]
+        at.recent = [selection_score(means, self.options.evaluation) for means in before]
+        self._keep(phase, earlier.epoch, evaluation)
         at.seconds = {name: spent + earlier.seconds[name] for name, spent in at.seconds.items()}
         at.notes += earlier.notes
         for line in earlier.lines:
@@ -214,11 +216,17 @@ class Trainer:
         phase.before_evaluation()
         evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         at.seconds["evaluate"] += time.perf_counter() - started
-        score = selection_score(evaluation, self.options.evaluation)
         self._log(phase, losses, evaluation)
+        return self._keep(phase, at.epoch, evaluation)
+
+    def _keep(self, phase: Phase, epoch: int, evaluation: Evaluation) -> bool:
+        """Keep the current state if its score is above the phase's best."""
+        at, options = self.progress, self.options.evaluation
+        at.recent = [*at.recent, selection_score(evaluation.all_means(), options)][-options.window :]
+        score = sum(at.recent) / len(at.recent)
         better = at.best is None or score > at.best.score
         if better:
-            at.best = Best(phase.name, at.epoch, score, evaluation, snapshot(self.model))
+            at.best = Best(phase.name, epoch, score, evaluation, snapshot(self.model), at.recent)
         return better
 
     def _log(self, phase: Phase, losses: dict[str, float], evaluation: Evaluation | None) -> None:

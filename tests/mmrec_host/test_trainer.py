@@ -11,6 +11,7 @@ import torch
 from mmrec_host.config import load_config
 from mmrec_host.quick_start import quick_start
 from mmrec_host.runs.build import build
+from mmrec_host.training.model_state import restore
 from mmrec_host.training.options import TrainingOptions
 from mmrec_host.training.phases import Phase, SinglePhase
 from mmrec_host.training.trainer import Trainer, TrainingFailed
@@ -33,6 +34,31 @@ def test_the_best_validation_epoch_is_brought_back_and_test_is_scored_once(toy_k
     assert not any("test" in line for line in lines)
     state = torch.load(result.record.path / "checkpoint.pt", weights_only=True)["state"]
     assert all(torch.equal(state[k], v) for k, v in result.model.state_dict().items())
+
+
+def trailing_means(scores: list[float], window: int) -> list[float]:
+    return [float(np.mean(scores[max(0, i + 1 - window) : i + 1])) for i in range(len(scores))]
+
+
+def test_a_window_selects_by_the_mean_with_the_evaluations_before(toy_keys):
+    result = quick_start("BPR", "toy", {**toy_keys, "epochs": 20, "learning_rate": 0.05, "selection_window": 3})
+    scores = [line["valid"]["recall@20"] for line in result.record.epochs()]
+    best = result.record.info["best"]
+    smooth = trailing_means(scores, 3)
+    assert best["epoch"] == 1 + int(np.argmax(smooth)) != 1 + int(np.argmax(scores))
+    assert result.valid["recall@20"] == scores[best["epoch"] - 1]  # what is reported is the state's own
+
+
+def test_the_start_of_a_later_phase_is_what_the_phase_before_ended_in(made):
+    config, dataset, loader, model = made
+    phases = [SinglePhase(model, loader, config, name) for name in ("stage1", "stage2")]
+    phases[0].epochs, phases[1].epochs, phases[1].score_start = 8, 0, True
+    phases[1].begin = lambda best: restore(model, best.state)
+    options = TrainingOptions.from_config(config.replaced(selection_window=3))
+    lines: list[dict] = []
+    outcome = Trainer(model, options, dataset.splits.valid, lines.append).fit(phases)
+    scores = [line["valid"]["recall@20"] for line in lines if line["phase"] == "stage1"]
+    assert outcome.best.score == pytest.approx(max(trailing_means(scores, 3))) and outcome.best.phase == "stage1"
 
 
 def test_training_stops_when_the_misses_exceed_the_patience(made):
