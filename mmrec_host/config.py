@@ -15,7 +15,7 @@ from .yaml_values import dump, flow, parse_value, read_mapping, written_like
 
 # Keys that say where a run stands or how it is shown, not what it computes: they are no part of `Config.settings_sha`.
 MACHINE_KEYS = {"seed", "data_path", "run_path", "cache_path", "device", "threads", "progress", "save_model"}
-MACHINE_KEYS |= {"resume", "checkpoint_interval", "workers", "synthetic"}
+MACHINE_KEYS |= {"resume", "checkpoint_interval", "workers", "synthetic", "track"}
 
 # Without influence on a result, or said by a table's caption.
 UNLABELLED = MACHINE_KEYS | {"new_items", "cold_items", "cold_seed", "cold_candidates", "eval_mask", "metrics", "topk"}

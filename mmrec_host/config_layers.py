@@ -18,7 +18,7 @@ from .yaml_values import flow, read_mapping
 
 log = logging.getLogger(__name__)
 
-LIST_OR_ONE = {"topk", "metrics", "modalities"}  # MMRec takes a single value for these too
+LIST_OR_ONE = {"topk", "metrics", "modalities", "track"}  # MMRec takes a single value for these too
 
 
 @dataclass

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..config import Config
 from ..data.dataset import load_dataset
@@ -26,6 +28,7 @@ from .curves import draw_curve
 from .follower import FollowedRecord
 from .record import RunRecord, same_run
 from .saved_model import best_state, save_model
+from .tracking import Tracking, tracker_names
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ def run(config: Config, since: datetime | None = None) -> Result:
     reset_peak_memory()
     options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
     require_sound(config)
+    tracker_names(config)
     root = Path(config["run_path"])
     earlier = find_earlier(root, config, since)
     if earlier is not None and earlier.info["status"] == "finished":
@@ -68,6 +72,7 @@ def run(config: Config, since: datetime | None = None) -> Result:
     notes = cutoff_notes(options.evaluation, dataset.splits, dataset.interactions.n_items)
     record = open_record(earlier, root, config)
     record.info["notes"] = notes
+    tracking: Tracking | None = None
     try:
         for note in notes:
             log.warning(note)
@@ -76,7 +81,13 @@ def run(config: Config, since: datetime | None = None) -> Result:
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
         log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())
         checkpoint = Checkpoint(record.path / "resume.pt", record.identity(), config["checkpoint_interval"])
-        trainer = Trainer(model, options, dataset.splits.valid, record.log_epoch, checkpoint)
+        tracking = Tracking(config, record)
+
+        def log_epoch(line: Mapping[str, Any]) -> None:
+            record.log_epoch(line)
+            tracking.log(line)
+
+        trainer = Trainer(model, options, dataset.splits.valid, log_epoch, checkpoint)
         outcome = trainer.fit(phases_of(model, loader, config))
         test = evaluate(model, dataset.splits.test, options.evaluation)
         total = outcome.seconds["before"] + time.perf_counter() - started
@@ -95,6 +106,9 @@ def run(config: Config, since: datetime | None = None) -> Result:
     except BaseException as error:
         record.fail(error)
         raise
+    finally:
+        if tracking is not None:
+            tracking.end(record.info)
     log.info("run folder: %s", record.path)
     return Result(outcome.best.valid.all_means(), test.all_means(), model, record)
 

@@ -1,0 +1,1 @@
+"""Trackers of runs: each file tells one package what a run's record is told."""
