@@ -144,7 +144,7 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
             parse_kind(str(kind))
     if errors:
         raise ConfigError(f"{path}: kinds: {' '.join(errors)}")
-    values.update({name: _mapping(path, f"tuned: {name}", own) for name, own in tuned.items()}.get(dataset, {}))
+    values.update({name: _mapping(path, f"tuned: {name}", own) for name, own in tuned.items()}.get(dataset or "", {}))
     return layer
 
 

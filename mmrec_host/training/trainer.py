@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +152,8 @@ class Trainer:
         at = self.progress
         evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         before = [line["valid"] for line in earlier.lines if line.get("valid") and line["epoch"] < earlier.epoch]
-        at.recent = [selection_score(means, self.options.evaluation) for means in before]
+        with suppress(KeyError, TypeError):  # of a record that was edited; the state itself is evaluated here
+            at.recent = [selection_score(means, self.options.evaluation) for means in before]
         self._keep(phase, earlier.epoch, evaluation)
         at.seconds = {name: spent + earlier.seconds[name] for name, spent in at.seconds.items()}
         at.notes += earlier.notes
