@@ -122,6 +122,9 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
             "a | b}."
         )
     said = {name: _mapping(path, name, values.pop(name, None)) for name in SAID}
+    for name in ("option_groups", "kinds"):
+        if odd := [key for key, word in said[name].items() if not isinstance(word, str)]:
+            raise ConfigError(f"{path}: {name}: {odd[0]}={shortened(said[name][odd[0]])}: must be a word.")
     layer = Layer(values, **said, source=str(path))
     tuned = _mapping(path, "tuned", values.pop("tuned", None))
     listed = values.pop("hyper_parameters", None) or []
@@ -141,7 +144,7 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
     errors: list[str] = []
     for kind in layer.kinds.values():
         with noted(errors):
-            parse_kind(str(kind))
+            parse_kind(kind)
     if errors:
         raise ConfigError(f"{path}: kinds: {' '.join(errors)}")
     values.update({name: _mapping(path, f"tuned: {name}", own) for name, own in tuned.items()}.get(dataset or "", {}))
