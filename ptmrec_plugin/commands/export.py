@@ -45,8 +45,11 @@ class ExportCommand:
         """Write the files and name them."""
         from ..export.files import write_files
 
-        if args.to.exists() and not args.to.is_dir():
-            raise ConfigError(f"--to {args.to}: must be a folder, and is a file.")
+        there = next((place for place in (args.to, *args.to.parents) if place.exists()), args.to)
+        if there.exists() and not there.is_dir():
+            raise ConfigError(
+                f"--to {args.to}: must be a folder, and {'' if there == args.to else f'{there} '}is a file."
+            )
         require_outside(args.to, also=True, may=("a data folder",) if args.what == "features" else ())
         for path in write_files(args.to, _files(args), args.force):
             say(f"wrote {path}")

@@ -128,8 +128,9 @@ def left(name: str, folder: Path) -> dict[str, Any]:
     if name in ("export", "prepare", "table"):
         places = {"export": ["out"], "prepare": ["data/shop"], "table": ["table.md"]}[name]
         files = [file for place in places for file in [folder / place, *(folder / place).rglob("*")] if file.is_file()]
+        here = str(folder).encode()  # in a report of a preparation
         return {
-            file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+            file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes().replace(here, b"")).hexdigest()
             for file in files
             if file.parent.name != "images.lmdb"  # whose pages lie as its transactions came
         } | {f"image {i}": v for i, v in enumerate(gathered(folder))}
