@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import resource
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import torch
+from forked_commands import fork_server, run_command
 from raw_dataset import write_dataset
 from world import WORDS, digests
 
@@ -21,34 +17,13 @@ from mmrec_host.quick_start import quick_start
 from mmrec_host.runs import record as record_module
 from mmrec_host.runs.record import find_runs
 
-PRELOADED = ["mmrec_host.cli.main", "mmrec_host.quick_start", "ptmrec_plugin.ptmrec", "open_clip"]
 TRAIN = ["-q", "-m", "VBPR", "-d", "toy", *WORDS]
-NOBODY = 65534
-
-
-def run_command(folder: str, words: list[str], bytes_a_file: int | None, powerless: bool, said: str) -> None:
-    """In a process of its own, which may write no longer files, or has the rights of nobody."""
-    os.chdir(folder)
-    for number in (1, 2):
-        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)
-    torch.set_num_threads(1)
-    from mmrec_host.cli.main import main
-
-    if bytes_a_file is not None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_a_file, bytes_a_file))
-    if powerless and os.geteuid() == 0:
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-    os._exit(main(words))
 
 
 @pytest.fixture(scope="module")
 def forks():
     """A server that has imported everything, and forks a process for each command."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
+    return fork_server()
 
 
 @pytest.fixture
@@ -74,7 +49,7 @@ def start(forks, place, tmp_path_factory):
         said = spoken / f"{len(list(spoken.iterdir()))}.txt"
         said.touch()
         said.chmod(0o666)
-        process = forks.Process(target=run_command, args=(str(place), words, bytes_a_file, powerless, str(said)))
+        process = forks.Process(target=run_command, args=(str(place), words, str(said), bytes_a_file, powerless))
         process.start()
 
         def end() -> tuple[int | None, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -20,21 +19,13 @@ from typing import Any
 
 import psutil
 import pytest
-import torch
+from forked_commands import fork_server, run_command
 from interrupted_runs import differences, outcome
 from raw_dataset import N_ITEMS, write_dataset
 
 from feature_cache import Store
 
 FEW, MANY = 8, 50
-PRELOADED = [
-    "mmrec_host.cli.main",
-    "mmrec_host.quick_start",
-    "ptmrec_plugin.ptmrec",
-    "open_clip",
-    "pandas",
-    "scipy.sparse",
-]
 SMALL = ["encoder=tiny", "embedding_size=8", "train_batch_size=64", "topk=[5]", "valid_metric=Recall@5", "device=cpu"]
 TRAIN = ["-q", "-d", "toy", *SMALL, "checkpoint_interval=0", "learning_rate=0.01", "--resume"]
 COMMANDS = {
@@ -69,24 +60,10 @@ COMMANDS = {
 }
 
 
-def run_command(folder: str, words: list[str]) -> None:
-    """In a process of its own, of which nothing is imported anew."""
-    from mmrec_host.cli.main import main
-
-    os.chdir(folder)
-    os.setpgrp()
-    for number in (1, 2):
-        os.dup2(os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    torch.set_num_threads(1)
-    os._exit(main(words))
-
-
 @pytest.fixture(scope="module")
 def forks():
     """A server that has imported everything, and forks a process for each command."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
+    return fork_server()
 
 
 @pytest.fixture(scope="module")
