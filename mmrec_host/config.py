@@ -154,7 +154,7 @@ def load_config(
         absent.update(layer.absent)
     errors = [
         f"{f'{where[key]}: ' if where[key] else ''}unknown key {shortened(key)!r}{nearest(key, values)} "
-        f"`ptmrec list keys {model}` prints those that there are."
+        "`ptmrec list keys MODEL` prints those that there are."
         for key in changes
         if key not in values and key not in elsewhere
     ]
