@@ -144,7 +144,9 @@ def _fits_text(name: str, value: str) -> bool:
     if not value or "\0" in value or size > (LONGEST_NAME if name == "name" else LONGEST_TEXT):
         return False
     if name == "path":
-        return all(len(part.encode(errors="replace")) <= LONGEST_NAME for part in re.split(r"[/\\]", value))
+        return value.isprintable() and all(
+            len(part.encode(errors="replace")) <= LONGEST_NAME for part in re.split(r"[/\\]", value)
+        )
     return name != "name" or (value.strip() == value and "/" not in value and "\\" not in value and value.isprintable())
 
 
