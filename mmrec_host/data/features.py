@@ -54,8 +54,8 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
         path = folder / str(names[modality])
         array = _read_array(path)
         with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused by `load_features`
-            array = array.astype(np.float32)
-        tables[modality] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+            array = array.astype(np.float32, copy=False)
+        tables[modality] = torch.from_numpy(np.ascontiguousarray(array))
         sha.update(modality.encode())
         sha.update(tables[modality].numpy().data)  # as a buffer: bytes would be two more copies of the table
     return Features(**tables, fingerprint=f"files:{sha.hexdigest()[:16]}")
