@@ -81,7 +81,9 @@ class Alternative:
     def words(self) -> str:
         """In words, without an article."""
         if self.each is not None:
-            return f"list of {f'{self.count}, ' if self.count else ''}each: {self.each.words()}"
+            each = self.each.words()
+            words = f"{each}s" if each in ("name", "path") else each
+            return f"list of {self.count} {words}" if self.count else f"list of {words}"
         if self.name not in ("whole", "number"):
             return WORDS.get(self.name, self.name)
         kind = "whole number" if self.name == "whole" else "number"

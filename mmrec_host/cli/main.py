@@ -37,6 +37,9 @@ class VersionAction(argparse.Action):
         parser.exit()
 
 
+LONGEST = 2000
+"""Characters of a line of a message: a file may hold names without end."""
+
 COMMANDS = Registry("command", group="mmrec.commands")
 
 
@@ -142,4 +145,9 @@ def report(error: Exception) -> int:
 
 def _complain(message: str) -> None:
     who = "" if is_main() else f"process {rank()}: "
+    lines = (
+        line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+        for line in message.split("\n")
+    )
+    message = "\n".join(lines)
     sys.stderr.write(printable(f"{who}error: {message}\n"))  # in one piece, since others may write there too

@@ -32,7 +32,8 @@ def best_state(folder: Path) -> dict[str, Tensor] | None:
     try:
         with warnings.catch_warnings():  # models of MMRec keep sparse matrices; they are checked as they are loaded
             warnings.filterwarnings("ignore", r"(?i).*sparse.*invariant", UserWarning)
-            state = load_weights(file)["state"]
+            saved = load_weights(file)
+        state = saved.get("state") if isinstance(saved, dict) else None
         if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
             raise ValueError("its state is no tensors by name")
         if holds_nan(state):

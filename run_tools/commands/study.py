@@ -85,7 +85,10 @@ class StudyCommand:
         load_plugins(args)
         study = read_study(args.study)
         words = parse_overrides(args.overrides, [row.model for row in study.rows])
-        cells = make_cells(study, words, args.seeds or study.n_seeds)
+        try:
+            cells = make_cells(study, words, args.seeds or study.n_seeds)
+        except ConfigError as wrong:
+            raise ConfigError(f"study {args.study}:\n{wrong}") from wrong
         protocols = None if args.report_only else protocols_of(cells)
         done = finished(begun(cells, protocols))
         left = [cell for cell in cells if cell.place not in done]

@@ -43,11 +43,11 @@ CASES = [
         "list of 2 number >0..",
         [[1, 0.5]],
         [[], [1], [1, 2, 3], [1, 0], [1, "a"], 1],
-        "list of 2, each: number, more than 0",
+        "list of 2 number, more than 0",
     ),
     ("all | whole 0.. | list of whole 0..", ["all", 0, [0, 3]], ["ALL", [], [-1], [[1]]], None),
     ("mapping", [{"a": 1}], [[], "a"], "mapping"),
-    ("[] | list of any", [[], [None, 1]], ["a", {}], "[] | list of each: any"),
+    ("[] | list of any", [[], [None, 1]], ["a", {}], "[] | list of any"),
 ]
 
 
