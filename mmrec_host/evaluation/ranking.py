@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import processes, ranks
@@ -29,18 +30,42 @@ CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is rank
 CACHE_ROWS = 64  # ... but so many users at least, lest the item vectors be read too often
 
 
-def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
-    """Ids of the k best items of each user, best first, int64 [n_users, k]; arguments and errors as `ranked_batches`.
+class Ranking(NamedTuple):
+    """The best items of each user, best first.
+
+    Attributes:
+        items: ids, int64 [n_users, k].
+        tied: whether the item behind each has the same score, bool [n_users, k].
+    """
+
+    items: np.ndarray
+    tied: np.ndarray
+
+
+def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> Ranking:
+    """The k best items of each user; arguments and errors as `ranked_batches`.
 
     The items in `split.mask` are scored -1e10, as in MMRec. Several processes share the batches.
     """
+    n_items = model.n_items if split.candidates is None else len(split.candidates)
+    seen = k + 1 if k < n_items else k  # the item behind the last place tells whether there is a tie
 
-    def mine() -> list[np.ndarray]:
-        share = ranked_batches(model, split, k, batch_size, device, ranks.rank(), ranks.n_processes())
-        return [items.cpu().numpy() for _, _, items in share]
+    def mine() -> list[Ranking]:
+        share = ranked_batches(model, split, seen, batch_size, device, ranks.rank(), ranks.n_processes())
+        return [Ranking(items[:, :k].cpu().numpy(), _tied(scores, k).cpu().numpy()) for _, scores, items in share]
 
     rounds = itertools.zip_longest(*processes.gather(mine))
-    return np.concatenate([items for turn in rounds for items in turn if items is not None])
+    parts = [part for turn in rounds for part in turn if part is not None]
+    return Ranking(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _tied(scores: Tensor, k: int) -> Tensor:
+    """Whether each of the k places ties with the next, bool [n, k], of scores [n, k + 1] or, if these are all, [n, k].
+
+    Ties of masked items do not matter.
+    """
+    tied = (scores[:, :-1] == scores[:, 1:]) & (scores[:, :-1] > MASKED_SCORE)
+    return F.pad(tied, (0, k - tied.shape[1]))
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
 from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
+from ..evaluation.ties import ARBITRARY, ties_in_words
 from ..models.contract import AddsColumns, DescribesRun, ExplainsRow, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
@@ -89,6 +90,8 @@ def run(config: Config, since: datetime | None = None) -> Result:
         trainer = Trainer(model, options, dataset.splits.valid, log_epoch, checkpoint)
         outcome = trainer.fit(phases_of(model, loader, config))
         test = evaluate(model, dataset.splits.test, options.evaluation)
+        if where := ties_in_words(test.all_ties()):
+            log.warning("%s: %s, on test of %s", config.label(), ARBITRARY, where)
         total = outcome.seconds["before"] + time.perf_counter() - started
         seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"] and is_main():

@@ -68,8 +68,8 @@ class RunRecord:
         path: the folder.
         info: what run.json holds. From the start `status`, `label`, `model`, `dataset`, `seed`, `settings_sha`,
             `started`, `notes`; after `begin` also `valid_metric`, `protocol`, `features`, `parameters`, `environment`;
-            after `finish` also `ended`, `best`, `test`, `n_ranked` (items), `seconds`, `columns`, `meaning`,
-            `peak_memory_mb`; after `fail` also `ended`, `error`.
+            after `finish` also `ended`, `best`, `test`, `n_ranked` (items), `ties` (cutoff -> share of users),
+            `seconds`, `columns`, `meaning`, `peak_memory_mb`; after `fail` also `ended`, `error`.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
@@ -282,6 +282,7 @@ class RunRecord:
             best={"phase": best.phase, "epoch": best.epoch, "valid": best.valid.all_means()},
             test=test.all_means(),
             n_ranked=test.n_ranked,
+            ties=test.all_ties(),
             seconds=dict(seconds),
             columns=dict(columns),
             meaning=meaning,
