@@ -15,6 +15,7 @@ from .. import processes, ranks
 from ..errors import DataError, UserError
 from ..kernels import top_k
 from ..models.contract import Model, PreparesEvaluation, scorer
+from .cutoffs import n_ranked
 
 if TYPE_CHECKING:
     from ..data.eval_split import EvalSplit
@@ -47,8 +48,7 @@ def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.
 
     The items in `split.mask` are scored -1e10, as in MMRec. Several processes share the batches.
     """
-    n_items = model.n_items if split.candidates is None else len(split.candidates)
-    seen = k + 1 if k < n_items else k  # the item behind the last place tells whether there is a tie
+    seen = places_seen(k, split, model.n_items)
 
     def mine() -> list[Ranking]:
         share = ranked_batches(model, split, seen, batch_size, device, ranks.rank(), ranks.n_processes())
@@ -57,6 +57,14 @@ def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.
     rounds = itertools.zip_longest(*processes.gather(mine))
     parts = [part for turn in rounds for part in turn if part is not None]
     return Ranking(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def places_seen(k: int, split: EvalSplit, n_items: int) -> int:
+    """How many places are filled to rank k: one more, if there is an item for it, which tells whether there is a tie.
+
+    Which of tied items are the best k depends on it.
+    """
+    return k + 1 if k < n_ranked(split, n_items) else k
 
 
 def _tied(scores: Tensor, k: int) -> Tensor:
