@@ -62,11 +62,13 @@ class Handle(ABC):
         encoder: the encoder that now computes with the variant.
         cuts: modality -> lowest block that the variant touches; all below is frozen. Untouched towers are absent.
         identity_at_start: whether the encoder's features are the frozen ones until the first step.
+        why_not_merged: why it cannot be folded into the encoder's weights, if that is so; a sentence.
         how_to_begin: what would make them so where, by its options, they are not; a sentence, or nothing.
     """
 
     identity_at_start = True
     how_to_begin = ""
+    why_not_merged = "The variant has no way to fold it into the encoder's weights."
 
     def __init__(self, encoder: DualEncoder, cuts: dict[str, int]) -> None:
         self.encoder, self.cuts = encoder, cuts
@@ -89,7 +91,7 @@ class Handle(ABC):
 
     def merge(self) -> nn.Module:
         """The encoder's model with the variant folded into its weights; `ConfigError` if the method has none."""
-        raise ConfigError(f"{type(self).__name__} cannot be merged into the encoder's weights.")
+        raise ConfigError(f"it cannot be merged. {self.why_not_merged}")
 
     def train(self, mode: bool) -> None:  # noqa: B027 (most variants have no dropout)
         """Switch the variant's own dropout."""
