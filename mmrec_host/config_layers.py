@@ -84,17 +84,26 @@ def find_yaml(group: str, name: str) -> Path | None:
     return yaml_file(group, name) or getattr(_registered(group, name), "yaml", None)
 
 
-def _own_layer(group: str, name: str, dataset: str) -> Layer | None:
-    """What a model or an option brings: its YAML, or the `defaults` of the object registered so; None if unknown."""
+def own_layer(group: str, name: str, dataset: str) -> Layer | None:
+    """What a model or an option brings; None if it is unknown.
+
+    It is the YAML of its group's folder, or of the object that is registered so: what its `yaml_values(dataset)`
+    returns as such a YAML has it, the file `yaml`, or the plain values `defaults`.
+    """
     path = yaml_file(group, name)
     if path is not None:
         return read_layer(path, dataset)
     registered = _registered(group, name)
     if registered is None:
         return None
-    if (theirs := getattr(registered, "yaml", None)) is None:
+    theirs = getattr(registered, "yaml", None)
+    if hasattr(registered, "yaml_values"):
+        layer = layer_of(registered.yaml_values(dataset), theirs or Path(f"{name}.yaml"), dataset)
+    elif theirs is None:
         return Layer(dict(getattr(registered, "defaults", {})), source=f"{group} {name}")
-    layer = read_layer(theirs, dataset)  # MMRec's, whose keys may mean something else than ours of the same name
+    else:
+        layer = read_layer(theirs, dataset)
+    # MMRec's, whose keys may mean something else than ours of the same name
     return replace(layer, kinds={key: kind_like(value) for key, value in layer.values.items()} | layer.kinds)
 
 
@@ -110,12 +119,20 @@ def known_yamls(group: str) -> dict[str, Path]:
 
 
 def read_layer(path: Path, dataset: str | None = None) -> Layer:
-    """One YAML file; its `tuned` values for `dataset` win, lists under MMRec's `hyper_parameters` become a search.
+    """One YAML file; see `layer_of`.
 
     Raises:
         ConfigError: it cannot be read, or what it says of its keys has another shape than it must have.
     """
-    values = read_mapping(path)
+    return layer_of(read_mapping(path), path, dataset)
+
+
+def layer_of(values: dict[str, Any], path: Path, dataset: str | None) -> Layer:
+    """What a YAML says: its `tuned` values for `dataset` win, lists under MMRec's `hyper_parameters` become a search.
+
+    Args:
+        path: its file, for messages.
+    """
     if old := sorted(BEFORE_KINDS & values.keys()):
         raise ConfigError(
             f"{path}: {', '.join(old)}: say under `kinds` what a key may be, such as kinds: {{rank: whole 1.., mode: "
@@ -147,7 +164,7 @@ def read_layer(path: Path, dataset: str | None = None) -> Layer:
             parse_kind(kind)
     if errors:
         raise ConfigError(f"{path}: kinds: {' '.join(errors)}")
-    values.update({name: _mapping(path, f"tuned: {name}", own) for name, own in tuned.items()}.get(dataset or "", {}))
+    values.update({name: _mapping(path, f"tuned: {name}", own) for name, own in tuned.items()}.get(str(dataset), {}))
     return layer
 
 
@@ -197,7 +214,7 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     beside = data_path / dataset / "dataset.yaml"
     if beside.is_file():
         layers.append(_data_layer(beside, layers))
-    own = _own_layer("model", model, dataset)
+    own = own_layer("model", model, dataset)
     if own is not None:
         layers.append(own)
     chosen: dict[str, Any] = {}
@@ -209,7 +226,7 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     errors: list[str] = []
     for key, group in groups.items():
         name = str(chosen.get(key))
-        option = _own_layer(group, name, dataset)
+        option = own_layer(group, name, dataset)
         if option is not None:
             layers.append(replace(option, search={}))  # a base's grid is not the model's
         elif chosen.get(key) is not None:

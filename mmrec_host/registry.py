@@ -136,7 +136,12 @@ class Registry:
         return self._objects.setdefault(name, loaded)
 
     def about(self, name: str) -> str:
-        """First line of the docstring of the object called `name`, which is imported only where that must be."""
+        """First line of the docstring of the object called `name`, which is imported only where that must be.
+
+        An object that has a `status()` says that in its place.
+        """
+        if hasattr(self._objects.get(name), "status"):
+            return str(self._objects[name].status())
         point = None if name in self._objects else self._entry_points().get(name)
         said = None if point is None else summary(point)
         return _first_line(self.get(name).__doc__) if said is None else said
