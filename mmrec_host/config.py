@@ -10,6 +10,7 @@ from typing import Any
 
 from .config_layers import collect_layers, type_error, value_errors
 from .errors import ConfigError, noted
+from .foreign_keys import FOREIGN
 from .registry import nearest
 from .yaml_values import dump, flow, parse_value, read_mapping, written_like
 
@@ -118,6 +119,11 @@ def known_keys(model: str, dataset: str, overrides: Mapping[str, Any], files: Se
     return {key for layer in collect_layers(model, dataset, _changes(overrides, files)) for key in layer.values}
 
 
+def _hint(key: str, known: Iterable[str]) -> str:
+    """The end of a sentence on an unknown key: what stands in for it here, or the nearest known one."""
+    return f". {FOREIGN[key]}" if key in FOREIGN else nearest(key, known)
+
+
 def load_config(
     model: str,
     dataset: str,
@@ -150,7 +156,9 @@ def load_config(
     for key, value in changes.items():
         if key not in values:
             if key not in elsewhere:
-                errors.append(f"unknown key {key!r}{nearest(key, values)} `--dry-run` prints the keys that there are.")
+                errors.append(
+                    f"unknown key {key!r}{_hint(key, values)} `ptmrec list keys` prints those that there are."
+                )
         elif key not in any_type and (problem := type_error(key, value, values[key])):
             errors.append(problem)
     applied = {key: value for key, value in changes.items() if key in values}

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from ..registry import Registry
+from .array_files import read_array
 
 FEATURES = Registry("feature source", group="mmrec.features")
 MODALITIES = {"v": "image", "t": "text"}
@@ -50,14 +51,12 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
     for modality in wanted_modalities(config):
         path = folder / str(names[modality])
         try:
-            array = np.load(path, allow_pickle=False)
+            array = read_array(path)
         except FileNotFoundError:
             raise DataError(
                 f"{path}: there is no such file. features=files needs it; with one modality only, say modalities=[t] "
                 "or modalities=[v]; raw images and texts are encoded with features=encoder."
             ) from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: is no array that can be read safely: {error}.") from error
         tables[modality] = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
         sha.update(modality.encode())
         sha.update(tables[modality].numpy().data)  # as a buffer: bytes would be two more copies of the table
@@ -94,12 +93,13 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
         if table.ndim != 2 or len(table) != n_items:
             raise DataError(
                 f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d]. Row i must be item i; "
-                "make the features anew for this dataset."
+                "`ptmrec prepare` brings rows with raw ids into that order (--image-features FILE --feature-ids FILE)."
             )
         bad = torch.nonzero(~torch.isfinite(table).all(1)).flatten()
         if len(bad):
             raise DataError(
-                f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}."
+                f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}. "
+                "`ptmrec prepare` fills such rows by the mean (--image-features FILE --feature-ids FILE)."
             )
     order = shuffled_order(config, n_items)
     if order is not None:

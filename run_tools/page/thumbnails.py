@@ -7,9 +7,10 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from feature_cache import Content
+from feature_cache.pixels import upright_rgb
 
 SIDES = (112, 80, 56, 40)  # longest side in pixels; smaller ones where a page would be too large
 QUALITY = 78
@@ -43,10 +44,8 @@ def make_thumbnail(encoded: bytes, side: int) -> Thumbnail:
     """The picture in `encoded` with a longest side of at most `side`, upright, on white, without metadata."""
     with Image.open(io.BytesIO(encoded)) as image:
         image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-        upright = ImageOps.exif_transpose(image).convert("RGBA")
-    upright.thumbnail((side, side))
-    flat = Image.new("RGB", upright.size, "white")
-    flat.paste(upright, mask=upright)
+        flat = upright_rgb(image)
+    flat.thumbnail((side, side))
     file = io.BytesIO()
     flat.save(file, "JPEG", quality=QUALITY, optimize=True)
     return Thumbnail(*flat.size, f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")
