@@ -67,7 +67,7 @@ def _count(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_nodes):
                 raise ValueError(f"*{event.anchor} stands in what it is an alias of")
-            n_values += sizes.get(event.anchor, 1)
+            n_values += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             size = 1 + len(event.value) // 100  # a long text counts for as many short ones
             n_values += size

@@ -52,6 +52,7 @@ def _train(model: str, *words: str) -> tuple[str, ...]:
 
 
 FILES = ("features=files",)
+SMALL_MINI = ("mini_users=60", "mini_items=40", "new_items=0", "selection=warm")
 OPEN = ("-q", "--run", "last")
 TUNED_RUN = "runs/toy/PTMRec*"
 VBPR_RUN = "runs/toy/VBPR*s999*"
@@ -103,6 +104,21 @@ OF_FILES: list[Case] = [
         ("-q", "-m", "BPR", "-d", "toy", *WORDS, "epochs=4", "checkpoint_interval=0", "--resume"),
         "runs/toy/BPR*/epochs.jsonl",
         spoil_json_lines,
+    ),
+    Case("study", ("study", "study.yaml", "--dry-run", "-q"), "study.yaml", spoil_yaml),
+    Case(
+        "preparation report",
+        ("prepare", "-q", "shop", "--interactions", "orders.csv", "--items", "products.csv", "--k-core", "1"),
+        "data/shop/prepare_report.json",
+        spoil_json,
+        writes=("data/shop/prepare_report.json",),
+    ),
+    Case(
+        "mini.json",
+        ("-q", "-m", "Pop", "-d", "mini", *SMALL_MINI),
+        "data/mini/mini.json",
+        spoil_json,
+        writes=("runs", "data/mini"),
     ),
     Case("cache, cut short", _train("VBPR"), "cache/toy/data.mdb", lambda rng, data: data[: rng.randrange(len(data))]),
 ]
@@ -165,7 +181,6 @@ PLUGIN_CASES: list[Case] = [
         "plugins",
         (*_train("VBPR", *words), "--plugin", f"{name}.py"),
         must_fail=True,
-        writes=("runs",),
         made={f"{name}.py": PLUGINS[name]},
     )
     for name, words in (

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import torch
 from raw_dataset import write_dataset
 from world import WORDS, digests
 
@@ -30,7 +31,7 @@ def run_command(folder: str, words: list[str], bytes_a_file: int | None, powerle
     os.chdir(folder)
     for number in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)
-    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
     from mmrec_host.cli.main import main
 
     if bytes_a_file is not None:

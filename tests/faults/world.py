@@ -14,6 +14,7 @@ from interrupted_runs import Interrupted, interrupt_after
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
 from feature_cache import store as store_module
+from mmrec_host.cli.main import main
 from mmrec_host.quick_start import quick_start
 
 KEYS = {
@@ -28,6 +29,14 @@ KEYS = {
     "learning_rate": 0.01,
 }
 TUNED = {"mode": "joint", "joint_epochs": 1, "pool_size": 16, "tuning_learning_rate": 0.01, "joint_learning_rate": 0.01}
+STUDY = {
+    "about": "What is tried.",
+    "datasets": ["toy"],
+    "seeds": 1,
+    "keys": dict(KEYS),
+    "metrics": ["recall@5"],
+    "rows": {"BPR": {"model": "BPR"}, "VBPR": {"model": "VBPR", "against": ["BPR"]}},
+}
 WORDS = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in KEYS.items()]
 
 
@@ -46,6 +55,15 @@ def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own.mkdir(parents=True)
     (own / "toy.yaml").write_text("eval_batch_size: 4096\nsearch: {learning_rate: [0.01, 0.02]}\n")
     (folder / "given.yaml").write_text(yaml.safe_dump({"eval_step": 1, "stopping_step": 5}))
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    orders = [f"u{u},i{(u * 7 + n * 3) % 30},{1000 + n}" for u in range(20) for n in range(8)]
+    (folder / "orders.csv").write_text("\n".join(["user,item,timestamp", *orders]) + "\n")
+    (folder / "products.csv").write_text("\n".join(["item,title", *(f"i{i},thing {i}" for i in range(30))]) + "\n")
+    assert (
+        main(["prepare", "-q", "shop", "--interactions", "orders.csv", "--items", "products.csv", "--k-core", "1"]) == 0
+    )
+    small = {"mini_users": 60, "mini_items": 40, "new_items": 0.0, "selection": "warm", "progress": False}
+    quick_start("Pop", "mini", small)
     for model, changes in (("VBPR", {}), ("PTMRec", TUNED)):
         quick_start(model, "toy", {**KEYS, **changes})
     with monkeypatch.context() as patch, pytest.raises(Interrupted):

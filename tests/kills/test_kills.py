@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 from interrupted_runs import differences, outcome
 from raw_dataset import N_ITEMS, write_dataset
 
@@ -61,6 +62,8 @@ COMMANDS = {
         "products.csv",
         "--images",
         "pictures",
+        "--k-core",
+        "1",
     ],
     "table": ["table", "-d", "toy", "--output", "table.md", "--force"],
 }
@@ -74,7 +77,7 @@ def run_command(folder: str, words: list[str]) -> None:
     os.setpgrp()
     for number in (1, 2):
         os.dup2(os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
     os._exit(main(words))
 
 
