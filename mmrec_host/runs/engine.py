@@ -19,7 +19,6 @@ from ..models.contract import AddsColumns, DescribesRun, ExplainsRow, Model, Sav
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
-from ..training.model_state import restore
 from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer
@@ -27,7 +26,7 @@ from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
 from .record import RunRecord, same_run
-from .saved_model import best_state, save_model
+from .saved_model import best_state, bring_back, save_model
 from .tracking import Tracking, tracker_names
 
 log = logging.getLogger(__name__)
@@ -151,5 +150,5 @@ def _finished_before(record: RunRecord, config: Config) -> Result:
         (record.path / "resume.pt").unlink(missing_ok=True)  # of a process that was killed at its very end
     state = best_state(record.path)
     if state is not None:
-        restore(model, state)
+        bring_back(model, state, record.path)
     return Result(record.info["best"]["valid"], record.info["test"], model if state is not None else None, record)

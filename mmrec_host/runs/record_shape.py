@@ -75,7 +75,7 @@ _diverged = _has(score=lambda value: value is None, error=_text)
 
 def is_epoch(value: Any) -> bool:
     """Whether this is what a run notes of one epoch."""
-    return _has(phase=_text, epoch=_whole)(value)
+    return _has(phase=_text, epoch=_whole)(value) and _or_null(_metrics)(value.get("valid"))
 
 
 def is_combination(value: Any) -> bool:

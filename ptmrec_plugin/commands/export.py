@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmrec_host.cli.run_argument import open_named_run
 from mmrec_host.errors import ConfigError
+from mmrec_host.outputs import require_outside
 from mmrec_host.printable import say
 
 from .encoding_arguments import add_encoding_arguments
@@ -46,6 +47,7 @@ class ExportCommand:
 
         if args.to.exists() and not args.to.is_dir():
             raise ConfigError(f"--to {args.to}: must be a folder, and is a file.")
+        require_outside(args.to, also=True, may=("a data folder",) if args.what == "features" else ())
         for path in write_files(args.to, _files(args), args.force):
             say(f"wrote {path}")
         stale = sorted(path.name for path in args.to.glob("*_adj_*.pt")) if args.what == "features" else []

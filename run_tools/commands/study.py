@@ -80,6 +80,7 @@ class StudyCommand:
         from ..study.standing import begun, finished, protocols_of
         from ..study.stderr_log import warnings_once
         from ..study.study_file import read_study
+        from ..study.written import require_report_folder
 
         load_plugins(args)
         study = read_study(args.study)
@@ -92,6 +93,7 @@ class StudyCommand:
             say(_plan(cells, done))
             return 0
         folder = args.output or Path(cells[0].config["run_path"]).parent / "studies" / study.name
+        require_report_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with warnings_once(args.verbose):
             failed = {} if args.report_only else _run(cells, left, folder, args)
