@@ -34,6 +34,7 @@ NOT_RUN = {  # beginning of a command -> why
     r"python3 -m venv|pip install (-c|-e)|\S+/pip install|git clone": "sets up what the tests run in",
     r"\S*python -m (pytest -n|ruff|mypy)|mkdocs |bash \.ci": "the continuous integration does it",
     r"python benchmarks/|python tests/|python -m pytest tests/": "takes minutes; has tests of its own",
+    r"tensorboard --logdir": "serves until it is stopped",
     r"python -m pip_audit": "asks a service in the network",
     r"ptmrec run-mmrec": "has a test of its own, in an MMRec checkout",
 }
