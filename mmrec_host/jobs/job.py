@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..cli.unforeseen import bug_message, system_message
 from ..config import Config
 from ..config_layers import collect_layers
 from ..ranks import n_processes
@@ -36,12 +37,14 @@ class Outcome:
         value: what its work returned.
         error: a message if it failed.
         trace: the traceback of an error that is no message for the user.
+        bug: the message on such an error, which names a file with the traceback, where this process has worked itself.
         warnings: what was warned of meanwhile, if it was gathered.
     """
 
     value: Any = None
     error: str | None = None
     trace: str | None = None
+    bug: str | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -94,10 +97,11 @@ def perform(job: Callable[[Config], Any], config: Config, gather: bool) -> Outco
     except Exception as error:
         if n_processes() > 1:  # the others may be waiting for this one, who must not go on alone
             raise
-        if getattr(error, "exit_code", None) is not None:  # a message for the user
-            return Outcome(error=str(error), warnings=handler.said)
-        said = f"{type(error).__name__}: {error}"
-        return Outcome(error=said, trace=traceback.format_exc(), warnings=handler.said)
+        message = str(error) if getattr(error, "exit_code", None) is not None else system_message(error)
+        if message is not None:
+            return Outcome(error=message, warnings=handler.said)
+        said, bug = f"{type(error).__name__}: {error}", None if gather else bug_message(error)
+        return Outcome(error=said, trace=traceback.format_exc(), bug=bug, warnings=handler.said)
     finally:
         root.removeHandler(handler)
 

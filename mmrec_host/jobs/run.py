@@ -17,7 +17,7 @@ def run_jobs(jobs: Iterable[Job], engine: Engine, display: Display | None) -> It
         if display is not None:
             display.end(job, outcome)
         elif outcome.error is not None:
-            say(f"error: {outcome.trace or outcome.error}".rstrip(), file=sys.stderr)
+            say(f"error: {outcome.bug or outcome.error}", file=sys.stderr)
         yield job, outcome
 
 

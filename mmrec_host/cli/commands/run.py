@@ -136,7 +136,7 @@ def train_all(configs: list[Config], args: argparse.Namespace) -> int:
     What one run needs of another model, such as a teacher of PTMRec, is not run twice.
     """
     from ...jobs.display import Display
-    from ...jobs.job import Job, builds_on_others
+    from ...jobs.job import Job, Outcome, builds_on_others
     from ...jobs.run import encode_once, run_jobs
     from ...reporting.render import render
     from ...reporting.tables import results_table
@@ -152,7 +152,8 @@ def train_all(configs: list[Config], args: argparse.Namespace) -> int:
     work = functools.partial(_train, since=datetime.now(timezone.utc))  # noqa: UP017 (Python 3.10)
     jobs = [Job(f"{run.label()}, seed {run['seed']}", work, engine.share(run)) for run in runs]
     found: dict[Job, Path] = {}
-    n_failed, shown = 0, not args.quiet
+    failed: list[Outcome] = []
+    shown = not args.quiet
     try:
         with ExitStack() as stack:
             display = stack.enter_context(Display("runs", "run", len(jobs), 0, shown)) if many else None
@@ -164,14 +165,15 @@ def train_all(configs: list[Config], args: argparse.Namespace) -> int:
                 if outcome.error is None:
                     found[job] = outcome.value
                 else:
-                    n_failed += 1
+                    failed.append(outcome)
                     if display is not None and outcome.trace is not None:
                         say(outcome.trace, file=sys.stderr)
     finally:  # what has been measured is shown, whatever ended the rest
         records = [RunRecord.load(found[job]) for job in jobs if job in found]
         for table in results_table(records) if is_main() else []:
             say(render(table, costs=args.cost))
-    return 2 if n_failed and not records else 1 if n_failed else 0
+    mendable = not records and all(outcome.trace is None for outcome in failed)
+    return (2 if mendable else 1) if failed else 0
 
 
 def _train(config: Config, since: datetime) -> Path:
