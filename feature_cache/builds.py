@@ -43,13 +43,28 @@ class BuildState:
         return self.n_done == self.n_items
 
     def continues(self, other: BuildState) -> bool:
-        """Whether `other` is a state of the same build."""
-        return (self.n_items, self.identity) == (other.n_items, other.identity)
+        """Whether `other` is a state of the same build, whose notes this one goes on with."""
+        noted = all(type(self.notes.get(name)) is type(value) for name, value in other.notes.items())
+        return noted and (self.n_items, self.identity) == (other.n_items, other.identity)
 
 
 def load_state(record: bytes | None) -> BuildState | None:
-    """The state of a build from its stored record; None without a record."""
-    return None if record is None else BuildState(**json.loads(record))
+    """The state of a build from its stored record; None without a record, or of one that no build can be in."""
+    if record is None:
+        return None
+    try:
+        state = BuildState(**json.loads(record))
+    except (ValueError, TypeError, RecursionError):
+        state = None
+    if state is None or not _possible(state):
+        logger.warning("a stored state of a build is damaged, and the build is made anew: %.100r", record)
+        return None
+    return state
+
+
+def _possible(state: BuildState) -> bool:
+    counts = all(type(n) is int for n in (state.n_items, state.n_done)) and 0 <= state.n_done <= state.n_items
+    return counts and isinstance(state.identity, dict) and isinstance(state.notes, dict)
 
 
 def run_build(

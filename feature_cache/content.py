@@ -59,8 +59,14 @@ class Content:
             held = "no item content" if state is None else f"content of {state.n_done} of {state.n_items} items only"
             raise CacheError(f"{store.path}: the cache holds {held}. Import it from the folder with the raw data.")
         self.store, self.n_items = store, state.n_items
-        self.digest: str = state.notes["digest"]
-        self.report = ContentReport.from_json(state.notes["report"])
+        try:
+            self.digest: str = state.notes["digest"]
+            self.report = ContentReport.from_json(state.notes["report"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CacheError(
+                f"{store.path}: the record of the item content is damaged ({error!r}). Delete this folder, or put it "
+                f"aside with `ptmrec cache repair {store.path}`: its content is made anew."
+            ) from error
         self._listing = listing
 
     def image(self, i: int) -> bytes:
@@ -78,7 +84,7 @@ class Content:
     def _record(self, i: int) -> dict[str, str]:
         if not 0 <= i < self.n_items:
             raise IndexError(f"item {i}: ids are 0 to {self.n_items - 1}")
-        return json.loads(self.store.read([_item_key(self._listing, i)], bytes)[0])
+        return self.store.read([_item_key(self._listing, i)], _item_record)[0]
 
 
 def import_content(
@@ -161,6 +167,14 @@ def _next_chunk(
     if item == state.n_items:
         notes["report"] = make_report(raw, texts, broken, state.n_items).to_json()
     return replace(state, n_done=item, notes=notes), entries
+
+
+def _item_record(value: memoryview) -> dict[str, str]:
+    """Title, text and image of an item; `ValueError` for a record of another shape."""
+    record = json.loads(bytes(value))
+    if not isinstance(record, dict) or not all(isinstance(record.get(k), str) for k in ("image", "title", "text")):
+        raise ValueError("it is no title, text and image")
+    return record
 
 
 def _storable(text: str) -> str:

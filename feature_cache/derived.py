@@ -49,11 +49,11 @@ def describe(store: Store) -> list[ArraySet]:
     return [
         ArraySet(
             fingerprint=key.removeprefix(STATE_PREFIX).decode(),
-            fields=state.identity["fields"],
-            label=state.notes["label"],
+            fields=state.identity.get("fields", {}),
+            label=str(state.notes.get("label", "unknown")),
             n_items=state.n_items,
             n_done=state.n_done,
-            nbytes=state.notes["nbytes"],
+            nbytes=state.notes.get("nbytes", 0),
         )
         for key, record in store.scan(STATE_PREFIX)
         if (state := load_state(record)) is not None
@@ -79,7 +79,9 @@ class DerivedArrays:
 
     def _state(self) -> BuildState | None:
         state = load_state(self.store.get_intact(self._state_key))
-        return state if state is not None and state.n_items == self.n_items else None
+        if state is None or state.n_items != self.n_items or not {"label", "nbytes"} <= state.notes.keys():
+            return None
+        return state
 
     @property
     def complete(self) -> bool:

@@ -53,8 +53,8 @@ class ImageStore:
 
     def outcomes(self) -> dict[str, Outcome]:
         """The latest outcome of each source."""
-        found = (Outcome(**json.loads(value)) for _, value in self._store.scan(OUTCOME_PREFIX))
-        return {outcome.source: outcome for outcome in found}
+        found = (_outcome(value) for _, value in self._store.scan(OUTCOME_PREFIX))
+        return {outcome.source: outcome for outcome in found if outcome is not None}
 
     def add(self, batch: Mapping[str, tuple[Outcome, bytes]]) -> None:
         """Store outcomes by source, with the image's bytes (empty if there is none), all or nothing.
@@ -74,6 +74,15 @@ class ImageStore:
             raise CacheError(
                 f"{self._store.path}: another process adds images too. Wait for it to end, then start again."
             )
+
+
+def _outcome(value: bytes) -> Outcome | None:
+    """What became of an attempt; None of a damaged record, as if nobody had tried."""
+    try:
+        outcome = Outcome(**json.loads(value))
+    except (ValueError, TypeError):
+        return None
+    return outcome if all(isinstance(text, str) for text in vars(outcome).values()) else None
 
 
 def _key(source: str) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import TypeVar
 import lmdb
 
 from .errors import CacheError, EntryError
+from .file_length import cut_short
 from .seal import seal, unseal
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 INITIAL_MAP_SIZE = 1 << 26  # bytes; doubled on demand, the file itself stays as small as its content
 SCHEMA_KEY, SCHEMA = b"schema", b"feature_cache 1"
+REMADE = "what encoders made is made anew, and gathered images are fetched again"
 SEALED = b"sealed/"  # stands before the key of a value with a checksum
 
 # The environments of this process: LMDB allows one a path, and none may cross a fork. The lock is held throughout each
@@ -102,7 +105,10 @@ class Store:
                 value = txn and self._find(txn, key)
                 if value is None:
                     raise EntryError(f"{self.path}: the cache holds no entry {key.decode()!r}")
-                out.append(decode(value))
+                try:
+                    out.append(decode(value))
+                except (ValueError, TypeError, struct.error) as error:
+                    raise EntryError(f"{self.path}: the entry {key.decode()!r} is damaged: {error}.") from error
             return out
 
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
@@ -200,6 +206,7 @@ class Store:
             _environments.pop(self.path)[0].close()
         if write:
             self.path.mkdir(parents=True, exist_ok=True)
+        self._require_whole()
         lock_file = self.path / "lock.mdb"
         env = lmdb.open(
             str(self.path),
@@ -217,6 +224,14 @@ class Store:
             raise
         _environments[self.path] = env, write
         return env
+
+    def _require_whole(self) -> None:
+        """Refuse a file that was cut short before it is mapped: reading past its end would kill the process."""
+        if self._nbytes() and (lengths := cut_short(self.path)):
+            raise CacheError(
+                f"{self.path}: the cache is damaged: data.mdb has {lengths.found:,} bytes of {lengths.said:,}. Put it "
+                f"aside with `ptmrec cache repair {self.path}`, or delete it: {REMADE}."
+            )
 
     def _check_schema(self, env: lmdb.Environment, write: bool) -> None:
         with _begin(env, write) as txn:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import logging
+import os
 import random
 from collections.abc import Iterator
 from functools import cached_property
@@ -21,7 +24,28 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 
-class MMRecDataset:
+class CheckoutsOwn:
+    """What the checkout's own class has besides, such as a data set's `inter_matrix`: its methods on this object.
+
+    Attributes:
+        own_class: the class's module in `utils`, and its name.
+    """
+
+    own_class: tuple[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            module, class_name = self.own_class
+            for root in ("utils", "utils_package"):
+                try:
+                    found = vars(getattr(importlib.import_module(f"{root}.{module}"), class_name))[name]
+                except (ImportError, AttributeError, KeyError):  # and outside of the model's code there are no `utils`
+                    continue
+                return found.__get__(self, type(self)) if hasattr(found, "__get__") else found
+        raise AttributeError(f"{type(self).__name__} has no {name!r}", name=name, obj=self)
+
+
+class MMRecDataset(CheckoutsOwn):
     """MMRec's `RecDataset` of the training rows.
 
     Attributes:
@@ -29,23 +53,50 @@ class MMRecDataset:
         user_num, item_num, inter_num: how many users, items and rows there are.
     """
 
+    own_class = ("dataset", "RecDataset")
+
     def __init__(self, config: Any, loader: TrainLoader, df: pd.DataFrame | None = None) -> None:
-        self.config, self._loader = config, loader
+        self.config, self._loader, self.logger = config, loader, logging.getLogger()
         self.uid_field: str = config["USER_ID_FIELD"]
         self.iid_field: str = config["ITEM_ID_FIELD"]
+        self.splitting_label: str = config["inter_splitting_label"]
         self.dataset_name: str = config["dataset"]
+        self.dataset_path: str = os.path.abspath(f"{config['data_path']}{self.dataset_name}")
         self.user_num, self.item_num = loader.n_users, loader.n_items
         if df is not None:
             self.df = df
 
     @cached_property
     def df(self) -> pd.DataFrame:
-        """The training rows in file order, two columns of ids."""
+        """The training rows in file order: two columns of ids, and the times where the model asks for `TIME_FIELD`."""
         try:
             import pandas as pd
         except ImportError as error:
             raise ConfigError("a model asks for the interactions as a pandas table: pip install pandas") from error
-        return pd.DataFrame({self.uid_field: self._loader.users, self.iid_field: self._loader.items})
+        frame = pd.DataFrame({self.uid_field: self._loader.users, self.iid_field: self._loader.items})
+        return self._with_times(frame) if self.config["with_times"] else frame
+
+    def _with_times(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """`frame` with the times of the `.inter` file, whose training rows it must be; without, as it is."""
+        import pandas as pd
+
+        ids, time = [self.uid_field, self.iid_field], self.config["TIME_FIELD"]
+        file = os.path.join(self.dataset_path, self.config["inter_file_name"])
+        try:
+            rows = pd.read_csv(file, usecols=[*ids, self.splitting_label, time], sep=self.config["field_separator"])
+        except (OSError, ValueError):  # no such file or column
+            return frame
+        rows = rows[rows[self.splitting_label] == 0].reset_index(drop=True)
+        return frame.assign(**{time: rows[time]}) if rows[ids].equals(frame[ids]) else frame
+
+    def inter_matrix(self, form: str = "coo", dtype: Any = None) -> sp.coo_matrix | sp.csr_matrix:
+        """The loader's matrix, which some forks ask the data set for."""
+        matrix = self._loader.inter_matrix(form)
+        return matrix if dtype is None else matrix.astype(dtype)
+
+    def split(self) -> list[MMRecDataset]:
+        """Refused: the rows of validation and test are not shown to a model."""
+        raise ConfigError("a model asks for the rows of validation and test, which are kept from it here.")
 
     @property
     def inter_num(self) -> int:
@@ -74,8 +125,11 @@ class MMRecDataset:
     def __getitem__(self, index: Any) -> pd.DataFrame:
         return self.df.iloc[index]
 
+    def __repr__(self) -> str:
+        return f"{self.dataset_name}: {self.user_num} users, {self.item_num} items, {self.inter_num} rows"
 
-class MMRecLoader:
+
+class MMRecLoader(CheckoutsOwn):
     """MMRec's `TrainDataLoader`: what its models find in their second argument. What few of them read is made when it
     is read.
 
@@ -90,7 +144,9 @@ class MMRecLoader:
         ConfigError: `use_neighborhood_loss`, which MMRec itself cannot run on Python 3.11 or newer.
     """
 
-    shuffle = True
+    own_class = ("dataloader", "TrainDataLoader")
+    shuffle = neg_sampling = True
+    additional_dataset = None
 
     def __init__(self, config: Any, loader: TrainLoader) -> None:
         if config["use_neighborhood_loss"]:
@@ -98,7 +154,7 @@ class MMRecLoader:
                 "use_neighborhood_loss=true: batches with neighbours are not offered here, and in MMRec they fail on "
                 "Python 3.11 and newer. Set it to false if the model can train without."
             )
-        self.config, self._loader = config, loader
+        self.config, self._loader, self.logger = config, loader, logging.getLogger()
         self.features = loader.features
         self.n_users, self.n_items = loader.n_users, loader.n_items
         self.device: torch.device = config["device"]
@@ -133,11 +189,20 @@ class MMRecLoader:
     def pretrain_setup(self) -> None:
         """MMRec's reset before each combination of a grid; a loader serves one model here."""
 
+    data_preprocess = pretrain_setup
+
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> sp.coo_matrix | sp.csr_matrix:
-        """Training interactions [n_users, n_items], float64 ones; repeated pairs stay apart in coo."""
-        if value_field is not None:
-            raise NotImplementedError(f"inter_matrix has no values of a column, such as {value_field!r}, only ones")
-        return self._loader.inter_matrix(form)
+        """Training interactions [n_users, n_items], float64 ones, or the values of a column of the data set's table.
+
+        Repeated pairs stay apart in coo.
+        """
+        matrix = self._loader.inter_matrix(form if value_field is None else "coo")
+        if value_field is None:
+            return matrix
+        if value_field not in self.dataset.df:
+            raise ValueError(f"inter_matrix: the data set has no column {value_field!r}")
+        matrix.data = self.dataset_bk.df[value_field].to_numpy(float)
+        return matrix.asformat(form)
 
     @property
     def sparsity(self) -> float:

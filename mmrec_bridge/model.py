@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import copy
 import logging
-import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from mmrec_host.data.features import Features
-from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.errors import ConfigError
 from mmrec_host.models.base import MODELS
 from mmrec_host.models.contract import Model
 from mmrec_host.random_states import forked_random_states, random_states
 from mmrec_host.training.phases import Phase, SinglePhase
 
-from .data_folder import data_folder
-from .loader import MMRecLoader
-from .mmrec_names.common.abstract_recommender import GeneralRecommender
+from .causes import explained
+from .construction import construct, dataset_folder, feature_names
 from .model_file import ModelFile
+from .own_trainer import HOOKS, OwnTrainer, require_hooks, total
 from .state import PlainState
+from .trial import tried
 from .world import mmrec_world
 
 log = logging.getLogger(__name__)
-
-# torch's remarks on code of its older versions; not the user's to mend
-OF_OLD_CODE = "torch.sparse.SparseTensor|Creating a tensor from a list|Sparse invariant|Validating sparse"
+SEEN = "losses seen by the own trainer"  # no name in a state dict holds a blank
 
 
 class MMRecModel(Model):
@@ -45,6 +45,7 @@ class MMRecModel(Model):
 
     file: ClassVar[ModelFile]
     yaml: ClassVar[Path | None]
+    inner: Any
 
     def __init__(self, config: Any, dataloader: Any) -> None:
         super().__init__()
@@ -59,25 +60,22 @@ class MMRecModel(Model):
             )
         self.config, self.device, self._dataloader = config, config["device"], dataloader
         self._states = random_states()
-        self.loader, self.inner = self._build(config, dataloader)
-        self.n_users, self.n_items = self.inner.n_users, self.inner.n_items
+        made = construct(self.file, config, dataloader)
+        self.inner, self.loader, self._settings = made.model, made.loader, made.settings
+        self.n_users, self.n_items = dataloader.n_users, dataloader.n_items
+        self._features = feature_names(self.inner, dataloader.features.tables())
+        require_hooks(self.file, self.inner)
+        self._trainer, self._epoch_loss = self._own_trainer(), 0.0
         self._plain = PlainState(self.inner)
 
-    def _build(self, config: Any, dataloader: Any) -> tuple[MMRecLoader, GeneralRecommender]:
-        folder = Path(config["data_path"]) / config["dataset"]
-        own_keys = {key: config[key] or name for key, name in self.file.data_files().items()}
-        missing = [name for name in own_keys.values() if not (folder / name).is_file()]
-        if missing:
-            raise DataError(
-                f"{self.file.name} ({self.file.path}) also reads {', '.join(missing)}, which {folder} lacks. The file "
-                "must come from the model's authors or be made as they say."
-            )
-        built = self.file.load(self._cuda)
-        with data_folder(config, folder) as data_path, self._world(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", OF_OLD_CODE, UserWarning)
-            settings = config.replaced(**own_keys, model=self.file.name, data_path=data_path)
-            loader = MMRecLoader(settings, dataloader)
-            return loader, built(settings, loader)
+    def _own_trainer(self) -> OwnTrainer | None:
+        """The checkout's trainer, where the model needs what it sets."""
+        if calls := [name for name in self.file.called_by_trainer if name not in HOOKS]:
+            log.warning("%s: its own trainer also calls %s, which is not called here", self.file.path, ", ".join(calls))
+        if not self.file.set_by_trainer:
+            return None
+        with self._world("own trainer"):
+            return OwnTrainer(self.file, self.inner, self._settings)
 
     def rebuild_from_features(self) -> None:
         """Take over what a twin, constructed on the current features, derives from them: item graphs.
@@ -87,25 +85,25 @@ class MMRecModel(Model):
         loader = copy.copy(self._dataloader)
         loader.features = Features(self.v_feat, self.t_feat, "rebuilt")
         with forked_random_states(self._states):
-            _, twin = self._build(self.config, loader)
+            twin = construct(self.file, self.config, loader).model
         self._plain.adopt(twin.to(self.device))
 
-    @property
-    def _cuda(self) -> bool:
-        return self.device.type == "cuda"
-
-    def _world(self) -> AbstractContextManager[None]:
-        return mmrec_world(self.file.world, self._cuda)
+    @contextmanager
+    def _world(self, doing: str) -> Iterator[None]:
+        """Where the file's code may run; what it raises is explained."""
+        with mmrec_world(self.file.world, self.device.type == "cuda"):
+            with explained(self.file, self._settings, dataset_folder(self.config), doing):
+                yield
 
     @property
     def v_feat(self) -> Tensor | None:
         """The model's image features [n_items, d]."""
-        return self.inner.v_feat
+        return getattr(self.inner, self._features.get("v", "v_feat"), None)
 
     @property
     def t_feat(self) -> Tensor | None:
         """The model's text features [n_items, d]."""
-        return self.inner.t_feat
+        return getattr(self.inner, self._features.get("t", "t_feat"), None)
 
     def phases(self, loader: Any) -> list[Phase]:
         """One, on batches in the layout that the model asks for."""
@@ -113,36 +111,56 @@ class MMRecModel(Model):
 
     def pre_epoch_processing(self) -> None:
         """Let the file's model prepare a training epoch."""
-        with self._world():
+        with self._world("pre_epoch_processing"):
             self.inner.pre_epoch_processing()
 
     def post_epoch_processing(self) -> str | None:
         """Let the file's model end a training epoch; a returned text is logged."""
-        with self._world():
+        with self._world("post_epoch_processing"):
+            if self._trainer is not None:
+                self._trainer.see(self._epoch_loss)
+                self._epoch_loss = 0.0
             return self.inner.post_epoch_processing()
 
     def calculate_loss(self, interaction: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Loss of a batch, computed by the file's model, which may change the batch."""
-        with self._world():
-            return self.inner.calculate_loss(interaction)
+        with self._world("calculate_loss"):
+            loss = self.inner.calculate_loss(interaction)
+        if self._trainer is not None:
+            self._epoch_loss += total(loss)
+        return loss
 
     def full_sort_predict(self, interaction: list[Tensor]) -> Tensor:
         """Scores [n_batch_users, n_items] for the user ids in `interaction[0]`."""
-        with self._world():
+        with self._world("full_sort_predict"):
             return self.inner.full_sort_predict(interaction)
 
     def pair_scores(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores [len(users), len(items)], taken from those of all items; with gradients where the model gives some."""
         return self.full_sort_predict([users, users.new_empty(2, 0)])[:, items]
 
+    @classmethod
+    def yaml_values(cls, dataset: str) -> dict[str, Any]:
+        """What the configuration takes from the checkout's YAML files."""
+        return cls.file.yaml_values(dataset)
+
+    @classmethod
+    def status(cls) -> str:
+        """Whether the model runs here, for `ptmrec list models`."""
+        return tried(cls)
+
     def snapshot(self) -> dict[str, Tensor]:
-        """Copies of the state dict and of what the model keeps in plain attributes."""
-        return {k: v.detach().clone() for k, v in self.state_dict().items()} | self._plain.snapshot()
+        """Copies of the state dict, of what the model keeps in plain attributes, and of the losses its trainer saw."""
+        seen = {} if self._trainer is None else {SEEN: torch.tensor(self._trainer.losses, dtype=torch.float64)}
+        return {k: v.detach().clone() for k, v in self.state_dict().items()} | self._plain.snapshot() | seen
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Bring back what `snapshot` copied."""
-        self._plain.restore(state)  # first: it may put a tensor where a parameter stands
-        parameters = {k: v for k, v in state.items() if not PlainState.owns(k)}
+        if self._trainer is not None and SEEN in state:
+            with self._world("own trainer"):
+                self._trainer.see_again(state[SEEN].tolist())
+        self._plain.restore(state)  # before the parameters: it may put a tensor where one stands
+        parameters = {k: v for k, v in state.items() if not PlainState.owns(k) and k != SEEN}
         for key in parameters.keys() - self.state_dict().keys():  # or the other way round
             path, _, name = key.rpartition(".")
             module = self.get_submodule(path)

@@ -18,6 +18,8 @@ from torch import Tensor
 
 # imported by MMRec's trainer and dataset, and by SLMRec and PGL, and not used in a run
 STUBS = ("torchvision", "lmdb", "PIL", "matplotlib", "sklearn", "sparsesvd")
+# aliases that numpy 1.24 and 2.0 took away
+NUMPY = {"float": float, "int": int, "bool": bool, "object": object, "str": str, "Inf": np.inf, "NaN": np.nan}
 _MISSING = object()
 
 
@@ -45,16 +47,22 @@ def scatter_add(src: Tensor, index: Tensor, dim: int = -1, dim_size: int | None 
 
 
 class ShimFinder(MetaPathFinder, Loader):
-    """Last on `sys.meta_path`, so it serves only what is not installed, and `models.common` for `common` (LayerGCN)."""
+    """Last on `sys.meta_path`, so it serves only what is not installed, and `models.common` for `common` (LayerGCN).
 
-    def __init__(self) -> None:
+    Args:
+        absent: libraries that are served besides `STUBS`.
+    """
+
+    def __init__(self, absent: Sequence[str] = ()) -> None:
+        self.stubs = {*STUBS, *absent}
         self.made: list[str] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """A spec for the names that are served, asked for after all other finders."""
-        served = name.partition(".")[0] in STUBS or name == "torch_scatter" or f"{name}.".startswith("models.common.")
+        root = name.partition(".")[0]
+        served = root in self.stubs or name == "torch_scatter" or f"{name}.".startswith("models.common.")
         return ModuleSpec(name, self, is_package=True) if served else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -79,25 +87,26 @@ def _update(self: sp.dok_matrix, data: dict[tuple[int, int], float]) -> None:
 
 
 @contextmanager
-def mmrec_shims(cuda: bool | None = None) -> Iterator[None]:
+def mmrec_shims(cuda: bool | None = None, absent: Sequence[str] = ()) -> Iterator[None]:
     """While inside, MMRec's modules import and run on today's numpy, scipy and torch, and without a GPU.
 
-    Only missing names are added: `numpy.float`, `dok_matrix._update`, `torch_scatter`, `models.common`, and import-only
-    stubs for libraries that are not installed. Without CUDA, `Tensor.cuda` returns the tensor itself. All of it is
-    taken away on leaving.
+    Only missing names are added: `NUMPY` (such as `numpy.float`), `dok_matrix._update`, the matrices' `.A`,
+    `torch_scatter`, `models.common`, and import-only stubs for libraries that are not installed. Without CUDA, the
+    `cuda()` of tensors and modules returns what it is asked of. All of it is taken away on leaving.
 
     Args:
-        cuda: whether `Tensor.cuda` works as usual; None: where there is a GPU.
+        cuda: whether `cuda()` works as usual; None: where there is a GPU.
+        absent: libraries that may be imported, though they are not installed, besides `STUBS`.
     """
-    added: list[tuple[Any, str, Any]] = []
-    if not hasattr(np, "float"):
-        added.append((np, "float", float))
+    added: list[tuple[Any, str, Any]] = [(np, name, value) for name, value in NUMPY.items() if name not in vars(np)]
     if not hasattr(sp.dok_matrix, "_update"):
         added.append((sp.dok_matrix, "_update", _update))
+    if not hasattr(sp.spmatrix, "A"):
+        added.append((sp.spmatrix, "A", property(lambda self: self.toarray())))
     if not (torch.cuda.is_available() if cuda is None else cuda):
-        added.append((Tensor, "cuda", lambda self, *args, **kwargs: self))
+        added += [(owner, "cuda", lambda self, *args, **kwargs: self) for owner in (Tensor, torch.nn.Module)]
     before = [vars(owner).get(name, _MISSING) for owner, name, _ in added]
-    finder = ShimFinder()
+    finder = ShimFinder(absent)
     for owner, name, value in added:
         setattr(owner, name, value)
     sys.meta_path.append(finder)

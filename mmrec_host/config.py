@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .config_layers import collect_layers, type_error, value_errors
+from .config_layers import collect_layers, value_errors
 from .errors import ConfigError, noted
+from .kinds import shortened
 from .registry import nearest
 from .yaml_values import dump, flow, parse_value, read_mapping, written_like
 
@@ -106,16 +107,21 @@ def parse_overrides(texts: Iterable[str], models: Sequence[str]) -> dict[str | N
     return parsed
 
 
-def _changes(overrides: Mapping[str, Any] | None, files: Sequence[Path]) -> dict[str, Any]:
+def _changes(overrides: Mapping[str, Any] | None, files: Sequence[Path]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What --config files and the command line set, and for each key its file, "" for the command line."""
     changes: dict[str, Any] = {}
+    where: dict[str, str] = {}
     for path in files:
-        changes.update(read_mapping(Path(path)))
-    return {**changes, **(overrides or {})}
+        own = read_mapping(Path(path))
+        changes.update(own)
+        where.update(dict.fromkeys(own, str(path)))
+    overrides = overrides or {}
+    return {**changes, **overrides}, {**where, **dict.fromkeys(overrides, "")}
 
 
 def known_keys(model: str, dataset: str, overrides: Mapping[str, Any], files: Sequence[Path] = ()) -> set[str]:
     """The keys that the layers of a model on a dataset define."""
-    return {key for layer in collect_layers(model, dataset, _changes(overrides, files)) for key in layer.values}
+    return {key for layer in collect_layers(model, dataset, _changes(overrides, files)[0]) for key in layer.values}
 
 
 def load_config(
@@ -134,9 +140,10 @@ def load_config(
         elsewhere: keys that another model of the same call knows; they are passed over here.
 
     Raises:
-        ConfigError: all unknown keys and ill-typed values, reported together; an unreadable file.
+        ConfigError: all unknown keys, and values that are not what `keys.yaml` says, reported together; an unreadable
+            file.
     """
-    changes = _changes(overrides, files)
+    changes, where = _changes(overrides, files)
     values: dict[str, Any] = {}
     search: dict[str, list[Any]] = {}
     absent: dict[str, Any] = {}
@@ -145,21 +152,19 @@ def load_config(
         values.update(layer.values)
         search.update(layer.search)
         absent.update(layer.absent)
-    any_type = {key for layer in layers for key in layer.any_type}
-    errors = []
-    for key, value in changes.items():
-        if key not in values:
-            if key not in elsewhere:
-                errors.append(f"unknown key {key!r}{nearest(key, values)} `--dry-run` prints the keys that there are.")
-        elif key not in any_type and (problem := type_error(key, value, values[key])):
-            errors.append(problem)
+    errors = [
+        f"{f'{where[key]}: ' if where[key] else ''}unknown key {shortened(key)!r}{nearest(key, values)} "
+        "`ptmrec list keys MODEL` prints those that there are."
+        for key in changes
+        if key not in values and key not in elsewhere
+    ]
     applied = {key: value for key, value in changes.items() if key in values}
     defaults = {key: values[key] for key in applied}
-    values.update(applied, model=model, dataset=dataset)
-    if not errors:
-        errors = list(value_errors(values, layers))
+    values.update(applied)
+    errors += value_errors(values, layers, where)
     if errors:
         raise ConfigError("\n".join(errors))
-    for key in applied:  # after the type errors: one value has one digest, however it is written
+    values.update(model=model, dataset=dataset)
+    for key in applied:  # one value has one digest, however it is written
         values[key] = applied[key] = written_like(defaults[key], applied[key])
     return Config(values, search, applied, defaults, absent)

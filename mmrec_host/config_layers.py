@@ -5,20 +5,20 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import mmrec_configs
 
-from .errors import ConfigError
+from .declared_keys import declared_kinds
+from .errors import ConfigError, noted
+from .kinds import Kind, kind_like, parse_kind, shortened
 from .registry import Registry, nearest
 from .trust import data_errors
-from .yaml_values import flow, read_mapping
+from .yaml_values import read_mapping
 
 log = logging.getLogger(__name__)
-
-LIST_OR_ONE = {"topk", "metrics", "modalities", "track"}  # MMRec takes a single value for these too
 
 
 @dataclass
@@ -28,19 +28,26 @@ class Layer:
     Attributes:
         search: key -> values that `--search` tries.
         option_groups: key -> folder of the YAML that the key's value names.
-        minimum: key -> smallest allowed number.
-        allowed: key -> allowed values.
-        any_type: keys whose values may be of another type than the default.
+        kinds: key -> what its value may be (`kinds.Kind`, in words), where `keys.yaml` does not say it.
         absent: key -> what a run computed that was recorded before there was this key.
+        source: the file, for messages.
     """
 
     values: dict[str, Any]
     search: dict[str, list[Any]] = field(default_factory=dict)
     option_groups: dict[str, str] = field(default_factory=dict)
-    minimum: dict[str, float] = field(default_factory=dict)
-    allowed: dict[str, list[Any]] = field(default_factory=dict)
-    any_type: list[str] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)
     absent: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+
+SAID = ("search", "option_groups", "kinds", "absent")
+"""What a YAML file may say of its keys; each a mapping."""
+
+STRUCTURE = {*SAID, "tuned", "hyper_parameters"}
+"""All that is no key in a YAML file."""
+
+BEFORE_KINDS = {"minimum", "allowed", "any_type"}
 
 
 def folders() -> list[Path]:
@@ -48,6 +55,9 @@ def folders() -> list[Path]:
     packaged = Path(mmrec_configs.__file__).parent
     local = Path.cwd() / "mmrec_configs"
     return [local, packaged] if local.is_dir() and local.resolve() != packaged.resolve() else [packaged]
+
+
+NAME = parse_kind("name")
 
 
 @functools.cache
@@ -58,7 +68,7 @@ def _say_where(folder: Path) -> None:
 
 def yaml_file(group: str, name: str) -> Path | None:
     """The YAML file of `name` in the folder of a group ("dataset", "model", "encoder", …), or None."""
-    if name in (".", "..") or "/" in name or "\\" in name:  # a name, which may come from a data folder or a run
+    if name != "overall" and not NAME.fits(name) or name in (".", ".."):  # it may come from a data folder or a run
         return None
     return next((p for f in folders() if (p := f / group / f"{name}.yaml").is_file()), None)
 
@@ -74,13 +84,27 @@ def find_yaml(group: str, name: str) -> Path | None:
     return yaml_file(group, name) or getattr(_registered(group, name), "yaml", None)
 
 
-def _own_layer(group: str, name: str, dataset: str) -> Layer | None:
-    """What a model or an option brings: its YAML, or the `defaults` of the object registered so; None if unknown."""
-    path = find_yaml(group, name)
+def own_layer(group: str, name: str, dataset: str) -> Layer | None:
+    """What a model or an option brings; None if it is unknown.
+
+    It is the YAML of its group's folder, or of the object that is registered so: what its `yaml_values(dataset)`
+    returns as such a YAML has it, the file `yaml`, or the plain values `defaults`.
+    """
+    path = yaml_file(group, name)
     if path is not None:
         return read_layer(path, dataset)
     registered = _registered(group, name)
-    return None if registered is None else Layer(dict(getattr(registered, "defaults", {})))
+    if registered is None:
+        return None
+    theirs = getattr(registered, "yaml", None)
+    if hasattr(registered, "yaml_values"):
+        layer = layer_of(registered.yaml_values(dataset), theirs or Path(f"{name}.yaml"), dataset)
+    elif theirs is None:
+        return Layer(dict(getattr(registered, "defaults", {})), source=f"{group} {name}")
+    else:
+        layer = read_layer(theirs, dataset)
+    # MMRec's, whose keys may mean something else than ours of the same name
+    return replace(layer, kinds={key: kind_like(value) for key, value in layer.values.items()} | layer.kinds)
 
 
 def absent_values(model: str) -> dict[str, Any]:
@@ -95,60 +119,102 @@ def known_yamls(group: str) -> dict[str, Path]:
 
 
 def read_layer(path: Path, dataset: str | None = None) -> Layer:
-    """One YAML file; its `tuned` values for `dataset` win, lists under MMRec's `hyper_parameters` become a search."""
-    values = read_mapping(path)
-    said = {f.name: v for f in fields(Layer) if f.name != "values" and (v := values.pop(f.name, None))}
-    layer = Layer(values, **said)
-    tuned = values.pop("tuned", None) or {}
+    """One YAML file; see `layer_of`.
+
+    Raises:
+        ConfigError: it cannot be read, or what it says of its keys has another shape than it must have.
+    """
+    return layer_of(read_mapping(path), path, dataset)
+
+
+def layer_of(values: dict[str, Any], path: Path, dataset: str | None) -> Layer:
+    """What a YAML says: its `tuned` values for `dataset` win, lists under MMRec's `hyper_parameters` become a search.
+
+    Args:
+        path: its file, for messages.
+    """
+    if old := sorted(BEFORE_KINDS & values.keys()):
+        raise ConfigError(
+            f"{path}: {', '.join(old)}: say under `kinds` what a key may be, such as kinds: {{rank: whole 1.., mode: "
+            "a | b}."
+        )
+    said = {name: _mapping(path, name, values.pop(name, None)) for name in SAID}
+    for name in ("option_groups", "kinds"):
+        if odd := [key for key, word in said[name].items() if not isinstance(word, str)]:
+            raise ConfigError(f"{path}: {name}: {odd[0]}={shortened(said[name][odd[0]])}: must be a word.")
+    layer = Layer(values, **said, source=str(path))
+    tuned = _mapping(path, "tuned", values.pop("tuned", None))
     listed = values.pop("hyper_parameters", None) or []
     if not isinstance(listed, list):
-        raise ConfigError(f"{path}: hyper_parameters must be a list of keys, not {flow(listed)}.")
+        raise ConfigError(f"{path}: hyper_parameters must be a list of keys, not {shortened(listed)}.")
     for key in listed:
-        if key not in values:  # MMRec lists `seed` for its overall.yaml; the value is another layer's
+        if not isinstance(key, str) or key not in values:  # MMRec lists `seed`; the value is another layer's
             continue
         if not isinstance(values[key], list) or not values[key]:
             raise ConfigError(f"{path}: {key!r} stands under hyper_parameters, so it must be a list of values to try.")
         layer.search[key] = values[key]
         values[key] = values[key][0]
         if type(values[key]) is int:  # a weight's grid may begin with 0 or 1
-            layer.any_type.append(key)
+            layer.kinds.setdefault(key, "number")
     if not all(isinstance(v, list) and v for v in layer.search.values()):
         raise ConfigError(f"{path}: every key under `search` must be a list of values to try.")
-    values.update(tuned.get(dataset) or {})
+    errors: list[str] = []
+    for kind in layer.kinds.values():
+        with noted(errors):
+            parse_kind(kind)
+    if errors:
+        raise ConfigError(f"{path}: kinds: {' '.join(errors)}")
+    values.update({name: _mapping(path, f"tuned: {name}", own) for name, own in tuned.items()}.get(str(dataset), {}))
     return layer
+
+
+def _mapping(path: Path, name: str, said: Any) -> dict[str, Any]:
+    if said is None:
+        return {}
+    if not isinstance(said, dict) or not all(isinstance(key, str) for key in said):
+        raise ConfigError(f"{path}: {name}={shortened(said)}: must be a mapping, such as `{name}: {{key: value}}`.")
+    return said
+
+
+def require_dataset_name(dataset: str) -> None:
+    """`ConfigError` for what can be no dataset's name, since a folder is called so."""
+    if problem := NAME.error("dataset", dataset) or (dataset in (".", "..") and f"dataset={dataset}: must be a name"):
+        raise ConfigError(f"{problem}, such as mini; `ptmrec list datasets` shows the known ones.")
 
 
 def _data_layer(file: Path, below: Sequence[Layer]) -> Layer:
     """What a data folder says of itself; `ConfigError` for anything that it may not say."""
     values = read_mapping(file)
-    defaults = {key: value for layer in below for key, value in layer.values.items()}
     errors = list(data_errors(file, values))
-    types = (type_error(key, value, defaults.get(key)) for key, value in values.items())
-    errors += [f"{file}: {problem}" for problem in types if problem]
+    problems = (kind_of(key, below).error(key, value) for key, value in values.items())
+    errors += [f"{file}: {problem}." for problem in problems if problem]
     if errors:
         raise ConfigError("\n".join(errors))
-    return Layer(values)
+    return Layer(values, source=str(file))
 
 
 def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list[Layer]:
     """The YAML layers of one model on one dataset, lowest first; `changes` may choose the option groups.
 
     Raises:
-        ConfigError: an option group has no such name.
+        ConfigError: an option group has no such name; a dataset or a `data_path` that can be none.
     """
+    require_dataset_name(dataset)
     for folder in folders()[:-1]:
         _say_where(folder)
     overall = [path for folder in reversed(folders()) if (path := folder / "overall.yaml").is_file()]
     layers = [read_layer(path) for path in overall]
     default = {k: v for layer in layers for k, v in layer.values.items()}["data_path"]
-    data_path = Path(str(changes.get("data_path", default)))
+    if problem := parse_kind("path").error("data_path", changes.get("data_path", default)):
+        raise ConfigError(f"{problem}: the folder in which the datasets' folders lie.")
+    data_path = Path(changes.get("data_path", default))
     file = yaml_file("dataset", dataset)
     if file is not None:
         layers.append(read_layer(file, dataset))
     beside = data_path / dataset / "dataset.yaml"
     if beside.is_file():
         layers.append(_data_layer(beside, layers))
-    own = _own_layer("model", model, dataset)
+    own = own_layer("model", model, dataset)
     if own is not None:
         layers.append(own)
     chosen: dict[str, Any] = {}
@@ -160,44 +226,40 @@ def collect_layers(model: str, dataset: str, changes: Mapping[str, Any]) -> list
     errors: list[str] = []
     for key, group in groups.items():
         name = str(chosen.get(key))
-        option = _own_layer(group, name, dataset)
+        option = own_layer(group, name, dataset)
         if option is not None:
             layers.append(replace(option, search={}))  # a base's grid is not the model's
         elif chosen.get(key) is not None:
             registry = Registry.of(group)
             known = sorted({*known_yamls(group), *(registry.names() if registry else ())})
-            errors.append(f"{key}={name!r} is unknown{nearest(name, known)} Known: {', '.join(known)}.")
+            errors.append(f"{key}={shortened(name)!r} is unknown{nearest(name, known)} Known: {', '.join(known)}.")
     if errors:
         raise ConfigError("\n".join(errors))
     return layers
 
 
-def type_error(key: str, value: Any, default: Any) -> str | None:
-    """What is wrong with the type of `value`, judged by the value that the YAML files give."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if default is None or (value is None and isinstance(default, str)):
-        return None
-    if isinstance(default, bool):
-        fits, wanted = isinstance(value, bool), "true or false"
-    elif isinstance(default, int):
-        fits, wanted = number and float(value).is_integer(), "a whole number"
-    elif isinstance(default, float):
-        fits, wanted = number, "a number"
-    elif isinstance(default, list):
-        fits = isinstance(value, list) or (key in LIST_OR_ONE and isinstance(value, (str, int, float)))
-        wanted = "a list such as [a, b]"
-    else:
-        fits, wanted = isinstance(value, str), "text"
-    return None if fits else f"{key}={flow(value)}: must be {wanted}"
+def kind_of(key: str, layers: Sequence[Layer]) -> Kind:
+    """What the value of a key may be: as a layer's own YAML file says, `keys.yaml`, or else the lowest default."""
+    for layer in reversed(layers):
+        if key in layer.kinds:
+            return parse_kind(layer.kinds[key])
+    if key in declared_kinds():
+        return parse_kind(declared_kinds()[key])
+    return parse_kind(kind_like(next((layer.values[key] for layer in layers if key in layer.values), None)))
 
 
-def value_errors(values: Mapping[str, Any], layers: Sequence[Layer]) -> Iterator[str]:
-    """Messages on the values that are out of the range that the layers allow."""
+def value_errors(values: Mapping[str, Any], layers: Sequence[Layer], given: Mapping[str, str]) -> Iterator[str]:
+    """Messages on the values that are not what their keys may be, and where they were said.
+
+    Args:
+        given: key -> the file, or "" for the command line, of what stands above the layers.
+    """
+    for key, value in values.items():
+        if (problem := kind_of(key, layers).error(key, value)) is None:
+            continue
+        where = given.get(key, next((layer.source for layer in reversed(layers) if key in layer.values), ""))
+        yield f"{where}: {problem}." if where else f"{problem}."
     for layer in layers:
-        for key, least in layer.minimum.items():
-            value = values.get(key)
-            if isinstance(value, (int, float)) and not value >= least:
-                yield f"{key}={value}: must be {least} or more"
-        for key, choices in layer.allowed.items():
-            if values.get(key) not in choices:
-                yield f"{key}={flow(values.get(key))}: must be one of {', '.join(map(flow, choices))}"
+        for key, tried in layer.search.items():
+            problems = {problem for value in tried if (problem := kind_of(key, layers).error(key, value))}
+            yield from (f"{layer.source}: search: {problem}." for problem in sorted(problems))

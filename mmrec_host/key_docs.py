@@ -13,13 +13,10 @@ from typing import Any
 
 import yaml
 
-from .config_layers import Layer, find_yaml, folders, read_layer
+from .config_layers import STRUCTURE, Layer, find_yaml, folders, kind_of, read_layer
 from .errors import ConfigError
 from .registry import Registry
 from .yaml_values import flow
-
-STRUCTURE = {"search", "option_groups", "minimum", "allowed", "any_type", "absent", "tuned", "hyper_parameters"}
-"""What a YAML file says about its keys; no keys themselves."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def read_key_file(path: Path, name: str) -> KeyFile:
     """The keys of the YAML file at `path`, with what its comments say; `ConfigError` if it cannot be read."""
     layer, text = read_layer(path), path.read_text(encoding="utf-8")
     comments, first = dict(_comments(text)), text.partition("\n")[0]
-    keys = [Key(k, v, allowed_values(k, layer), *comments.get(k, ("", ""))) for k, v in layer.values.items()]
+    keys = [Key(k, v, kind_of(k, [layer]).words(), *comments.get(k, ("", ""))) for k, v in layer.values.items()]
     return KeyFile(name, first.lstrip("# ") if first.startswith("#") else "", keys)
 
 
@@ -97,18 +94,7 @@ def _described(group: str, name: str) -> KeyFile:
     if registry is None:
         raise ConfigError(f"{name!r} is unknown: there are no YAML files of it and nothing is registered as {group}.")
     layer = Layer(dict(getattr(registry.get(name), "defaults", {})))
-    return KeyFile(f"{group} {name}", "", [Key(k, v, allowed_values(k, layer), "") for k, v in layer.values.items()])
-
-
-def allowed_values(key: str, layer: Layer) -> str:
-    """What `load_config` accepts for a key of a layer, in words."""
-    default = layer.values[key]
-    if key in layer.allowed:
-        return " | ".join(flow(choice) for choice in layer.allowed[key])
-    kinds = {bool: "true | false", int: "whole number", float: "number", list: "list", dict: "mapping", str: "text"}
-    kind = "" if key in layer.any_type or default is None else kinds[type(default)]
-    least = f"{layer.minimum[key]} or more" if key in layer.minimum else ""
-    return ", ".join(filter(None, (kind, least))) or "any"
+    return KeyFile(f"{group} {name}", "", [Key(k, v, kind_of(k, [layer]).words(), "") for k, v in layer.values.items()])
 
 
 def _comments(text: str) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -121,7 +107,7 @@ def _comments(text: str) -> Iterator[tuple[str, tuple[str, str]]]:
             continue
         first, last = key.start_mark.line, value.end_mark.line
         above = _above(lines, first)
-        behind = [lines[last][value.end_mark.column :].strip()]
+        behind = [line[value.end_mark.column :].strip() for line in lines[last : last + 1]]  # none after a block
         for line in lines[last + 1 :]:
             if not line[:1].isspace() or not line.lstrip().startswith("#"):
                 break

@@ -16,6 +16,10 @@ HOST_GROUPS = "mmrec."
 """How the names of the entry-point groups begin that the host itself reads."""
 
 
+LONGEST = 200
+"""Characters of a name that others are compared with."""
+
+
 @functools.cache
 def _announced(group: str, path: tuple[str, ...]) -> EntryPoints:
     """The installed packages' entry points in a group, read once for each state of `sys.path`."""
@@ -49,6 +53,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence on an unknown name: `", did you mean 'x'?"` with the nearest known one, or a full stop."""
     import difflib
 
+    if not isinstance(name, str) or len(name) > LONGEST:  # what is no name is near to none
+        return "."
     folded = {k.lower(): k for k in known}
     match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
     return f", did you mean {folded[match[0]]!r}?" if match else "."
@@ -120,12 +126,22 @@ class Registry:
             )
         try:
             loaded = point.load()
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(f"{self.kind} {name!r} ({point.value}) cannot be loaded: {error}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # of somebody's package, which may be broken in any way
+            if isinstance(error, Exception) and getattr(error, "exit_code", None) is not None:
+                raise
+            said = f"{error}" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+            raise ConfigError(f"{self.kind} {name!r} ({point.value}) cannot be loaded: {said}") from error
         return self._objects.setdefault(name, loaded)
 
     def about(self, name: str) -> str:
-        """First line of the docstring of the object called `name`, which is imported only where that must be."""
+        """First line of the docstring of the object called `name`, which is imported only where that must be.
+
+        An object that has a `status()` says that in its place.
+        """
+        if hasattr(self._objects.get(name), "status"):
+            return str(self._objects[name].status())
         point = None if name in self._objects else self._entry_points().get(name)
         said = None if point is None else summary(point)
         return _first_line(self.get(name).__doc__) if said is None else said

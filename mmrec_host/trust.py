@@ -1,20 +1,18 @@
 """What the files of others may set: data folders and runs are copied from each other, and none may lead to code.
 
-The lists are in `mmrec_configs/trust.yaml`, the package's own.
+The lists are in `mmrec_configs/keys.yaml`, the package's own.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import mmrec_configs
-
+from .declared_keys import keys_of_whom
+from .kinds import shortened
 from .registry import nearest
-from .yaml_values import flow, read_mapping
 
 WHERE = "on the command line, in a file for --config or in ./mmrec_configs/"
 HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_size")
@@ -23,21 +21,14 @@ HERE = ("data_path", "cache_path", "device", "threads", "progress", "eval_batch_
 MMREC = re.compile(r"mmrec:\w+")  # a model that the user's own --mmrec-home has made known
 
 
-@functools.cache
-def _lists() -> dict[str, frozenset[str]]:
-    """Who may set it -> keys."""
-    lists = read_mapping(Path(mmrec_configs.__file__).parent / "trust.yaml")
-    return {who: frozenset(keys) for who, keys in lists.items()}
-
-
 def data_keys() -> frozenset[str]:
     """The keys that a data folder may set, and no other."""
-    return _lists()["data"]
+    return keys_of_whom("data")
 
 
 def user_keys() -> frozenset[str]:
     """The keys that neither a data folder nor a run may set."""
-    return _lists()["user"]
+    return keys_of_whom("user")
 
 
 def leads_away(value: Any) -> bool:
@@ -66,8 +57,8 @@ def given_error(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> str | 
 def path_error(file: Path, key: str, value: Any, whose: str, where: str = WHERE) -> str:
     """The message on a value that leads away."""
     return (
-        f"{file}: {key}={flow(value)} is a path or an address, and {whose} may give only names, since it may come from "
-        f"others. If you trust what it leads to, give {key}=… yourself, {where}."
+        f"{file}: {key}={shortened(value)} is a path or an address, and {whose} may give only names, since it may come "
+        f"from others. If you trust what it leads to, give {key}=… yourself, {where}."
     )
 
 
@@ -75,7 +66,7 @@ def data_errors(file: Path, values: Mapping[Any, Any]) -> Iterator[str]:
     """What a data folder's file says that it may not."""
     refused = {key: value for key, value in values.items() if key not in data_keys()}
     if refused:
-        said = ", ".join(f"{key}={flow(value)}" for key, value in refused.items())
+        said = ", ".join(f"{key}={shortened(value)}" for key, value in refused.items())
         yield (
             f"{file}: a data folder may not set {', '.join(map(str, refused))}, since it may come from others. If you "
             f"want {said}, say so yourself: {WHERE}. A data folder may set {', '.join(sorted(data_keys()))}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from .errors import ConfigError
 
 # A study reads its YAML layers hundreds of times; libyaml, where PyYAML has it, takes a tenth of the time.
 _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+LARGEST = 1_000_000  # characters of a file
+DEEPEST, MOST_VALUES = 40, 100_000
+SHOWN = 200  # characters of a text in a message
 
 
 class _Loader(_Safe):
@@ -29,25 +34,76 @@ for _first, _resolvers in _Loader.yaml_implicit_resolvers.items():
 
 
 def parse_value(text: str, where: str = "command line") -> Any:
-    """Value of one YAML scalar, list or mapping; `ConfigError` naming `where` if it is none."""
+    """Value of one YAML scalar, list or mapping; `ConfigError` naming `where` if it is none, or too large."""
     try:
+        _require_small(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date or a number that there is not
         detail = " ".join(str(error).split())
-        raise ConfigError(f"{where}: {text!r} is no YAML value ({detail}).") from error
+        shown = repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}…"
+        raise ConfigError(f"{where}: {shown} is no YAML value ({detail}).") from error
+
+
+@functools.lru_cache(maxsize=1024)
+def _require_small(text: str) -> None:
+    """Refuse, before anything is built of it, YAML that is deeper or larger than any configuration.
+
+    An alias counts as all that it stands for: nine lines of aliases of aliases are billions of values.
+
+    Raises:
+        ValueError: it is, or an alias stands in what it is an alias of.
+    """
+    if len(text) > LARGEST:
+        raise ValueError(f"longer than the {LARGEST:,} characters that are read")
+    if sum(map(text.count, "[{-:?")) > DEEPEST or "*" in text:  # the others are small, whatever they say
+        _count(text)
+
+
+def _count(text: str) -> None:
+    open_nodes: list[tuple[str | None, int]] = []  # anchor, and values before it
+    sizes: dict[str, int] = {}
+    n_values = 0
+    for event in yaml.parse(text, Loader=_Safe):
+        if isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_nodes):
+                raise ValueError(f"*{event.anchor} stands in what it is an alias of")
+            n_values += sizes.get(str(event.anchor), 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1 + len(event.value) // 100  # a long text counts for as many short ones
+            n_values += size
+            if event.anchor:
+                sizes[event.anchor] = size
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, n_values))
+            n_values += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor:
+                sizes[anchor] = n_values - before
+        if len(open_nodes) > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} levels deep")
+        if n_values > MOST_VALUES:
+            raise ValueError(f"more than {MOST_VALUES:,} values, those of aliases among them")
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Mapping in the YAML file `path`; an empty file is an empty mapping, anything else a `ConfigError`."""
+    """Mapping of text to values in the YAML file `path`; an empty file is an empty mapping.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, deeper or larger than any configuration, or holds anything else.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST + 1)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}.") from error
     values = parse_value(text, str(path))
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold `key: value` lines, found a {type(values).__name__}.")
+    if odd := [key for key in values if not isinstance(key, str)]:
+        raise ConfigError(f"{path}: the key {flow(odd[0])} is no text. Put it in quotes, or correct it.")
     return values
 
 

@@ -16,6 +16,7 @@ from mmrec_host.training.trainer import Outcome
 
 from .export.model_card import card_files
 from .modes import MODES
+from .peft.base import check_variant
 from .peft.trial import try_variant
 from .stage2.base_on_features import BaseOnFeatures, require_base
 from .stage2.base_run import Stage1, base_values, run_config
@@ -62,6 +63,8 @@ class PTMRec(Model):
         """What base, teachers and mode ask of the configuration."""
         require_base(config, config["is_multimodal_model"] is not False)
         mode, names = MODES[config["mode"]], teacher_names(config)
+        if mode.stage2 and mode.peft:
+            check_variant(config)
         if mode.stage1:
             run_config(config["base"], base_values(config), config)
         if mode.stage2 and tuning_options(config).kt_weight:

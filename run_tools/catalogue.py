@@ -11,7 +11,7 @@ from pathlib import Path
 
 from feature_cache import ImageStore, read_texts
 from mmrec_host.data.id_maps import ITEM_MAP, USER_MAP, read_id_map
-from mmrec_host.errors import ConfigError
+from mmrec_host.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +105,15 @@ def new_item(folder: Path, original: str) -> Described | None:
     file = folder / NEW_ITEMS
     if not file.is_file():
         return None
-    for line in file.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"{file}, line {number}: is no JSON ({error}). Make the file anew, or remove it."
+            ) from error
+        if not isinstance(row, dict):
+            continue
         if row.get("source_id") == original:
             image = ImageStore(folder).image(row["image"]) if row.get("image") else None
             return Described(row.get("text") or row.get("title") or "", image or b"")

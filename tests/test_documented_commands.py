@@ -48,6 +48,8 @@ MADE = {  # command -> a file that it leaves
     r"ptmrec export features .*--to (\S+)": "{0}/image_feat.npy",
     r"ptmrec export vectors .*--to (\S+) --format parquet": "{0}/item_vectors.parquet",
     r"ptmrec export adapter .*--to (\S+)": "{0}/README.md",
+    r"ptmrec export encoder .*--to (\S+)": "{0}/open_clip_config.json",
+    r"ptmrec export ranking .*--to (\S+)": "{0}/run.trec",
 }
 MINI = {"encoder": "tiny", "mini_users": 60, "mini_items": 120, "mini_purchases": [8, 20]}
 MINI |= {"topk": [3, 10], "valid_metric": "Recall@3"}

@@ -64,9 +64,9 @@ def keep_aside(folder: Path) -> None:
 def _made_with(folder: Path) -> dict[str, Any]:
     try:
         made = json.loads((folder / OPTIONS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return made if isinstance(made, dict) else {}
+    return made if isinstance(made, dict) and type(made.get("version", 1)) is int else {}
 
 
 def _version(made: dict[str, Any]) -> int:

@@ -42,7 +42,7 @@ def _tastes(file: Path, n: int) -> Tensor:
     try:
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         return torch.tensor([[float(x[name] == v) for name in TASTES for v in TASTES[name]] for x in lines[:n]])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise DataError(
             f"{file}: does not say who has which {', '.join(TASTES)} ({error!r}). PlantedTaste is for the generated "
             "dataset (-d mini); a folder that an older version made must be removed first."

@@ -17,12 +17,24 @@ REPORT = "prepare_report.json"
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """The report of the last preparation; empty if there is none."""
+    """The report of the last preparation; empty if there is none, or one that no preparation writes."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return report if isinstance(report, dict) else {}
+    return report if isinstance(report, dict) and _is_report(report) else {}
+
+
+def _is_report(report: Mapping[str, Any]) -> bool:
+    """Whether what is said in it of files and counts has the shape that it is written in."""
+    mappings = (report.get(name) or {} for name in ("files", "older", "counts", "columns", "faults"))
+    lists = (report.get(name) or [] for name in ("found", "notes"))
+    if not all(isinstance(m, dict) for m in mappings) or not all(isinstance(texts, list) for texts in lists):
+        return False
+    shas = {**(report.get("files") or {}), **(report.get("older") or {})}
+    named = [*shas, *(report.get("found") or ())]
+    outside = any(not isinstance(name, str) or Path(name).name != name for name in named)
+    return not outside and all(isinstance(sha, str) for sha in shas.values())
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:

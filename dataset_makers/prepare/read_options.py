@@ -59,8 +59,8 @@ def _own_tables(args: argparse.Namespace) -> OwnTables:
 
 
 def _amazon_files(config: Config) -> AmazonFiles:
-    counts = config["published_counts"] or []
-    return AmazonFiles(config["source_reviews"], config["source_metadata"], config["text_fields"], counts)
+    names = ("source_reviews", "source_metadata", "text_fields", "published_counts")
+    return AmazonFiles(*(config[name] for name in names))
 
 
 def _named_addresses(config: Config) -> list[str]:
@@ -115,7 +115,4 @@ def _source_errors(args: argparse.Namespace, config: Config) -> list[str]:
         errors.append(f"{', '.join(absent)}: must be an address or a local file: {absent[0]}=FILE.")
     if config["text_fields"] is None:
         errors.append("text_fields: must list the fields of the metadata that make an item's text.")
-    counts = config["published_counts"] or []
-    if len(counts) not in (0, 3):
-        errors.append(f"published_counts={counts}: must be [users, items, interactions], or [] to check none.")
     return errors

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config import MACHINE_KEYS
-from ..config_layers import Layer, collect_layers
+from ..config_layers import Layer, collect_layers, kind_of
 from ..errors import ConfigError
 from ..yaml_values import flow
 
@@ -32,9 +32,7 @@ def expand(model: str, dataset: str, changes: Mapping[str, Any]) -> list[dict[st
 
 
 def _holding_one_value(layers: list[Layer]) -> set[str]:
-    defaults = {key: value for layer in layers for key, value in layer.values.items()}
-    any_type = {key for layer in layers for key in layer.any_type}
-    return {key for key, value in defaults.items() if not isinstance(value, list)} - any_type
+    return {key for layer in layers for key in layer.values if not kind_of(key, layers).takes_list}
 
 
 def _combinations(changes: Mapping[str, Any], keys: set[str]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..errors import ConfigError
 from ..printable import printable, say
-from ..ranks import is_main, leave, n_processes, rank
+from ..ranks import is_main, leave, rank
 from ..registry import Registry
 from .log_handler import OUR_PACKAGES
 
@@ -36,6 +36,9 @@ class VersionAction(argparse.Action):
         say(f"{DISTRIBUTION} {__version__}")
         parser.exit()
 
+
+LONGEST = 2000
+"""Characters of a line of a message: a file may hold names without end."""
 
 COMMANDS = Registry("command", group="mmrec.commands")
 
@@ -87,12 +90,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
     """Run the command line; 0 is success, 1 a failed run, 2 something that the user can mend."""
     try:
         code = _main(argv, prog)
-    except Exception:
-        if n_processes() == 1:
-            raise
-        import traceback
+    except Exception as error:
+        from .unforeseen import bug_message
 
-        traceback.print_exc()
+        _complain(bug_message(error))
         code = 1
     leave(code)
     return code
@@ -131,8 +132,22 @@ def gather_overrides(args: argparse.Namespace, rest: list[str], parser: argparse
 def report(error: Exception) -> int:
     """Print an error that is a message for the user and return its exit code; any other error is raised."""
     code: Any = getattr(error, "exit_code", None)
-    if code is None:
+    if code is not None:
+        _complain(str(error))
+        return code
+    from .unforeseen import system_message
+
+    if (message := system_message(error)) is None:
         raise error
+    _complain(message)
+    return 2
+
+
+def _complain(message: str) -> None:
     who = "" if is_main() else f"process {rank()}: "
-    sys.stderr.write(printable(f"{who}error: {error}\n"))  # in one piece, since other processes may write there too
-    return code
+    lines = (
+        line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+        for line in message.split("\n")
+    )
+    message = "\n".join(lines)
+    sys.stderr.write(printable(f"{who}error: {message}\n"))  # in one piece, since others may write there too

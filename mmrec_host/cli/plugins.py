@@ -80,8 +80,10 @@ def _import(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a file that exits is no reason to end without a word
+        sys.modules.pop(name, None)
         if getattr(error, "exit_code", None) is not None:
             raise
         hint = "" if "file" in BRIDGE else f" If it is written for MMRec: {NO_BRIDGE}"

@@ -56,6 +56,11 @@ def read_interactions(path: Path, config: Any) -> Interactions:
     """
     fields = [config["USER_ID_FIELD"], config["ITEM_ID_FIELD"], config["inter_splitting_label"]]
     separator = config["field_separator"]
+    if len(set(fields)) < len(fields):
+        raise DataError(
+            f"{path}: USER_ID_FIELD, ITEM_ID_FIELD and inter_splitting_label are {', '.join(fields)}: three columns "
+            "are needed, so no two of these keys may name the same one."
+        )
     try:
         with path.open(encoding="utf-8") as file:
             header = file.readline().rstrip("\r\n").split(separator)

@@ -15,7 +15,7 @@ from ..models.contract import HasFreeItems, Model, scorer
 from .cutoffs import can_rank, fitting, n_ranked
 from .metrics import per_user_metrics
 from .options import EvaluationOptions
-from .ranking import rank
+from .ranking import Ranking, rank
 
 if TYPE_CHECKING:
     from ..data.eval_split import EvalSplit
@@ -31,6 +31,7 @@ class Evaluation:
         per_user: values of each user, `{"recall@20": float64 [n_users]}`.
         means: their means, `{"recall@20": float}`, never rounded.
         n_ranked: how many items were ranked for each user, known ones included.
+        ties: cutoff -> share of the users whose scores are tied there, `{"20": float}`.
         beside: the evaluations of the rankings beside this one, by name.
     """
 
@@ -39,11 +40,16 @@ class Evaluation:
     per_user: dict[str, np.ndarray]
     means: dict[str, float]
     n_ranked: int = 0
+    ties: dict[str, float] = field(default_factory=dict)
     beside: dict[str, Evaluation] = field(default_factory=dict)
 
     def all_means(self) -> dict[str, float]:
         """The means, and those of the rankings beside this one as `<name>/recall@20`."""
         return self.means | {f"{g}/{m}": value for g, each in self.beside.items() for m, value in each.means.items()}
+
+    def all_ties(self) -> dict[str, float]:
+        """The shares of tied users, and those of the rankings beside this one as `<name>/20`."""
+        return self.ties | {f"{g}/{k}": share for g, each in self.beside.items() for k, share in each.ties.items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The users and their values by name, those of the rankings beside this one under `<name>/`."""
@@ -71,12 +77,13 @@ def evaluate(model: Model, split: EvalSplit, options: EvaluationOptions) -> Eval
     if len(split.users) == 0:
         raise DataError(f"{split.name}: no user has a positive item in this split, so there is nothing to evaluate")
     asked, options = options, fitting(options, split, model.n_items)
-    ranked = ranked_items(model, split, options)
+    ranked, tied = _ranking(model, split, options)
     per_user = per_user_metrics(ranked, split.positives, options.metrics, options.cutoffs)
+    ties = {str(k): float(tied[:, k - 1].mean()) for k in options.cutoffs}
     means = {name: float(values.mean()) for name, values in per_user.items()}
     rankings = {name: each for name, each in split.beside.items() if can_rank(options, each, model.n_items)}
     beside = {name: evaluate(model, each, asked) for name, each in rankings.items()}
-    return Evaluation(split.name, split.users, per_user, means, n_ranked(split, model.n_items), beside)
+    return Evaluation(split.name, split.users, per_user, means, n_ranked(split, model.n_items), ties, beside)
 
 
 def selection_score(means: Mapping[str, float], options: EvaluationOptions) -> float:
@@ -100,7 +107,10 @@ def ranked_items(model: Model, split: EvalSplit, options: EvaluationOptions) -> 
         DataError: fewer items than the smallest cutoff can be ranked.
         UserError: a score is NaN.
     """
-    options = fitting(options, split, model.n_items)
+    return _ranking(model, split, fitting(options, split, model.n_items)).items
+
+
+def _ranking(model: Model, split: EvalSplit, options: EvaluationOptions) -> Ranking:
     with _evaluation_mode(model), without_ids(model, split.cold_items):
         return rank(model, split, max(options.cutoffs), options.batch_size, options.device)
 

@@ -1,5 +1,7 @@
 """Ranking metrics, by MMRec's definitions, at every cutoff at once and never rounded.
 
+MRR and F1, which it lacks, are those of the literature.
+
 Notation: h_j is 1 if the item at place j is a positive of the user, else 0; n is the user's number of positives (one
 that is listed twice counts twice, as in MMRec).
 """
@@ -57,6 +59,18 @@ def mean_average_precision(hits: np.ndarray, n_positives: np.ndarray) -> np.ndar
 def hit(hits: np.ndarray, n_positives: np.ndarray) -> np.ndarray:
     """1 if a positive is in the first k places, else 0."""
     return np.maximum.accumulate(hits, axis=1).astype(np.float64)
+
+
+@METRICS.register("mrr")
+def reciprocal_rank(hits: np.ndarray, n_positives: np.ndarray) -> np.ndarray:
+    """1 / the place of the first positive, 0 if it is behind place k (Voorhees, TREC-8, 1999)."""
+    return np.maximum.accumulate(hits / _places(hits), axis=1)
+
+
+@METRICS.register("f1")
+def f1(hits: np.ndarray, n_positives: np.ndarray) -> np.ndarray:
+    """Harmonic mean of the user's precision and recall, 2 sum_{j<=k} h_j / (k + n) (van Rijsbergen, 1979)."""
+    return 2 * np.cumsum(hits, axis=1) / (_places(hits) + n_positives[:, None])
 
 
 def _places(hits: np.ndarray) -> np.ndarray:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import processes, ranks
 from ..errors import DataError, UserError
 from ..kernels import top_k
 from ..models.contract import Model, PreparesEvaluation, scorer
+from .cutoffs import n_ranked
 
 if TYPE_CHECKING:
     from ..data.eval_split import EvalSplit
@@ -29,18 +31,49 @@ CACHE_BLOCK = 8 * 2**20  # ... on a CPU: a block that stays in its cache is rank
 CACHE_ROWS = 64  # ... but so many users at least, lest the item vectors be read too often
 
 
-def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> np.ndarray:
-    """Ids of the k best items of each user, best first, int64 [n_users, k]; arguments and errors as `ranked_batches`.
+class Ranking(NamedTuple):
+    """The best items of each user, best first.
+
+    Attributes:
+        items: ids, int64 [n_users, k].
+        tied: whether the item behind each has the same score, bool [n_users, k].
+    """
+
+    items: np.ndarray
+    tied: np.ndarray
+
+
+def rank(model: Model, split: EvalSplit, k: int, batch_size: int, device: torch.device) -> Ranking:
+    """The k best items of each user; arguments and errors as `ranked_batches`.
 
     The items in `split.mask` are scored -1e10, as in MMRec. Several processes share the batches.
     """
+    seen = places_seen(k, split, model.n_items)
 
-    def mine() -> list[np.ndarray]:
-        share = ranked_batches(model, split, k, batch_size, device, ranks.rank(), ranks.n_processes())
-        return [items.cpu().numpy() for _, _, items in share]
+    def mine() -> list[Ranking]:
+        share = ranked_batches(model, split, seen, batch_size, device, ranks.rank(), ranks.n_processes())
+        return [Ranking(items[:, :k].cpu().numpy(), _tied(scores, k).cpu().numpy()) for _, scores, items in share]
 
     rounds = itertools.zip_longest(*processes.gather(mine))
-    return np.concatenate([items for turn in rounds for items in turn if items is not None])
+    parts = [part for turn in rounds for part in turn if part is not None]
+    return Ranking(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def places_seen(k: int, split: EvalSplit, n_items: int) -> int:
+    """How many places are filled to rank k: one more, if there is an item for it, which tells whether there is a tie.
+
+    Which of tied items are the best k depends on it.
+    """
+    return k + 1 if k < n_ranked(split, n_items) else k
+
+
+def _tied(scores: Tensor, k: int) -> Tensor:
+    """Whether each of the k places ties with the next, bool [n, k], of scores [n, k + 1] or, if these are all, [n, k].
+
+    Ties of masked items do not matter.
+    """
+    tied = (scores[:, :-1] == scores[:, 1:]) & (scores[:, :-1] > MASKED_SCORE)
+    return F.pad(tied, (0, k - tied.shape[1]))
 
 
 @torch.no_grad()

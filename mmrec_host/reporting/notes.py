@@ -1,9 +1,10 @@
-"""What a reader of a results table should know of its rows: short or unequal training, chance, what runs noted."""
+"""What a reader of a results table should know of its rows: short or unequal training, chance, ties, notes of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ..evaluation.ties import ARBITRARY, ties_in_words
 from ..runs.record import RunRecord
 from ..runs.recorded_settings import recorded_settings
 from .rows import Row, differing, seeds
@@ -19,6 +20,7 @@ def notes_on(rows: Sequence[Row]) -> Iterator[str]:
     for holds, said in DOUBTS:
         if named := _named(trained, holds):
             yield f"{named}: {said}. Differences from such rows, marked or not, may be those of training."
+    yield from _ties(rows)
     yield from _budgets(trained)
     yield from _own_notes(rows)
 
@@ -57,6 +59,17 @@ DOUBTS = (
     (_best_is_last, "the best epoch is the last one, so that more epochs may do better"),
     (_near_chance, f"recall on test is at most {NEAR_CHANCE} times that of a random ranking"),
 )
+
+
+def _ties(rows: Sequence[Row]) -> Iterator[str]:
+    """Where the sort, not the model, decides what counts; of several seeds the one with the most ties."""
+    found = []
+    for row in rows:
+        shares = [item for run in row.runs for item in run.info.get("ties", {}).items()]
+        if where := ties_in_words(dict(sorted(shares, key=lambda item: item[1]))):
+            found.append(f"{row.label}, {where}")
+    if found:
+        yield f"On test {ARBITRARY}: {'; '.join(found)}. Another program may find other values."
 
 
 def _budgets(rows: Sequence[Row]) -> Iterator[str]:

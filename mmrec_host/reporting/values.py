@@ -6,7 +6,7 @@ from ..printable import printable
 from .cells import DAGGER, Cell, Column
 
 TITLES = {"model": "Model", "seeds": "Seeds", "trainable": "Trainable", "time": "Time"}
-METRICS = {"ndcg": "NDCG", "map": "MAP"}
+METRICS = {"ndcg": "NDCG", "map": "MAP", "mrr": "MRR"}
 NONE = "–"
 
 

@@ -21,7 +21,9 @@ def draw_curve(record: RunRecord) -> Path | None:
     """
     metric, best = record.info["valid_metric"], record.info["best"]
     lines = record.epochs()
-    points = [(x, line["valid"][metric]) for x, line in enumerate(lines) if line.get("valid")]
+    points = [
+        (x, line["valid"][metric]) for x, line in enumerate(lines) if (line.get("valid") or {}).get(metric) is not None
+    ]
     if not points:
         log.info("no learning curve: no epoch was evaluated")
         return None

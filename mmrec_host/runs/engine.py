@@ -15,11 +15,11 @@ from ..data.dataset import load_dataset
 from ..environment import reset_peak_memory
 from ..evaluation.cutoffs import cutoff_notes
 from ..evaluation.evaluator import evaluate
+from ..evaluation.ties import ARBITRARY, ties_in_words
 from ..models.contract import AddsColumns, DescribesRun, ExplainsRow, Model, SavesExtras
 from ..processes import from_main
 from ..ranks import is_main
 from ..training.checkpoint import Checkpoint
-from ..training.model_state import restore
 from ..training.options import TrainingOptions
 from ..training.phases import phases_of
 from ..training.trainer import Trainer
@@ -27,7 +27,7 @@ from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
 from .record import RunRecord, same_run
-from .saved_model import best_state, save_model
+from .saved_model import best_state, bring_back, save_model
 from .tracking import Tracking, tracker_names
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ def run(config: Config, since: datetime | None = None) -> Result:
         trainer = Trainer(model, options, dataset.splits.valid, log_epoch, checkpoint)
         outcome = trainer.fit(phases_of(model, loader, config))
         test = evaluate(model, dataset.splits.test, options.evaluation)
+        if where := ties_in_words(test.all_ties()):
+            log.warning("%s: %s, on test of %s", config.label(), ARBITRARY, where)
         total = outcome.seconds["before"] + time.perf_counter() - started
         seconds = {"total": total, "construct": construct, **outcome.seconds}
         if config["save_model"] and is_main():
@@ -151,5 +153,5 @@ def _finished_before(record: RunRecord, config: Config) -> Result:
         (record.path / "resume.pt").unlink(missing_ok=True)  # of a process that was killed at its very end
     state = best_state(record.path)
     if state is not None:
-        restore(model, state)
+        bring_back(model, state, record.path)
     return Result(record.info["best"]["valid"], record.info["test"], model if state is not None else None, record)

@@ -14,10 +14,9 @@ from ..data.loader import TrainLoader
 from ..errors import DataError
 from ..models.contract import HasItemFeatures, Model
 from ..runs.build import build, protocol
-from ..training.model_state import restore
 from .record import RunRecord
 from .recorded_config import recorded_config
-from .saved_model import best_state
+from .saved_model import best_state, bring_back
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     record = RunRecord.load(folder)
     if record.info["status"] != "finished":
         raise DataError(
-            f"{folder}: this is {record.info['status']}, no finished run. The command that began a run goes on with it "
+            f"{folder}: this is {record.status}, no finished run. The command that began a run goes on with it "
             "with --resume."
         )
     state = best_state(record.path)
@@ -68,5 +67,5 @@ def open_run(folder: Path, **replaced: Any) -> FinishedRun:
     config = recorded_config(record.path / "config.yaml", replaced)
     dataset, loader, model = build(config)
     record.check_same(protocol(config, dataset), loader.features.fingerprint)
-    restore(model, state)
+    bring_back(model, state, record.path)
     return FinishedRun(record, config, dataset, loader, model.eval())

@@ -34,6 +34,7 @@ from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
 from ..log_format import LogFormatter
+from .held import LOCK, is_held
 from .record_shape import DONE, SCHEMA_VERSION, is_epoch, read_info
 from .recorded_settings import made_under
 
@@ -67,14 +68,20 @@ class RunRecord:
         path: the folder.
         info: what run.json holds. From the start `status`, `label`, `model`, `dataset`, `seed`, `settings_sha`,
             `started`, `notes`; after `begin` also `valid_metric`, `protocol`, `features`, `parameters`, `environment`;
-            after `finish` also `ended`, `best`, `test`, `n_ranked` (items), `seconds`, `columns`, `meaning`,
-            `peak_memory_mb`; after `fail` also `ended`, `error`.
+            after `finish` also `ended`, `best`, `test`, `n_ranked` (items), `ties` (cutoff -> share of users),
+            `seconds`, `columns`, `meaning`, `peak_memory_mb`; after `fail` also `ended`, `error`.
     """
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
         self.path, self.info = path, info
         self._log_file: logging.Handler | None = None
-        self._lock = FileLock(path / ".lock")
+        self._lock = FileLock(path / LOCK)
+
+    @property
+    def status(self) -> str:
+        """As run.json says, but `interrupted` where it says `running` and no process is at it any more."""
+        gone = self.info["status"] == "running" and not self._lock.is_locked and not is_held(self.path)
+        return "interrupted" if gone else self.info["status"]
 
     @classmethod
     def create(cls, root: Path, config: Config) -> RunRecord:
@@ -129,7 +136,7 @@ class RunRecord:
     def _opened(self) -> Iterator[None]:
         """Lock the folder and begin to log there; both end with the run, or if what is done inside fails."""
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=0.2)  # who lists runs holds it for a moment
         except Timeout:
             raise DataError(
                 f"{self.path}: another process is still running this. Wait for it or stop it, then start again."
@@ -275,6 +282,7 @@ class RunRecord:
             best={"phase": best.phase, "epoch": best.epoch, "valid": best.valid.all_means()},
             test=test.all_means(),
             n_ranked=test.n_ranked,
+            ties=test.all_ties(),
             seconds=dict(seconds),
             columns=dict(columns),
             meaning=meaning,

@@ -75,7 +75,7 @@ _diverged = _has(score=lambda value: value is None, error=_text)
 
 def is_epoch(value: Any) -> bool:
     """Whether this is what a run notes of one epoch."""
-    return _has(phase=_text, epoch=_whole)(value)
+    return _has(phase=_text, epoch=_whole)(value) and _or_null(_metrics)(value.get("valid"))
 
 
 def is_combination(value: Any) -> bool:
@@ -95,6 +95,7 @@ FIELDS: Mapping[str, tuple[Test, str]] = {
     "parameters": (_mapping_to(_whole), "a mapping to whole numbers"),
     "best": (_best, "a mapping with phase, epoch and valid"),
     "test": (_metrics, "a mapping to numbers"),
+    "ties": (_mapping_to(_number), "a mapping to numbers"),
     "seconds": (_mapping_to(_seconds), "a mapping to numbers"),
     "columns": (
         _mapping_to(lambda value: value is None or isinstance(value, bool) or _text(value) or _number(value)),

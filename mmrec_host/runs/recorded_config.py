@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..config_layers import Layer, absent_values, collect_layers, type_error, value_errors
+from ..config_layers import Layer, absent_values, collect_layers, kind_of, value_errors
 from ..errors import ConfigError
 from ..models.base import MODELS
 from ..trust import given_error, leads_away, path_error, user_keys
@@ -24,7 +24,7 @@ def recorded_config(file: Path, given: Mapping[str, Any]) -> Config:
     """The configuration in a run folder's config.yaml, or in the settings of an exported adapter.
 
     It may set the keys that the YAML files of its model know here, to numbers and names. Paths and addresses among
-    them are taken where the user's own YAML files say the same. What is the user's alone (`trust.yaml`) is theirs,
+    them are taken where the user's own YAML files say the same. What is the user's alone (`keys.yaml`) is theirs,
     but for `data_path` and `cache_path`, where the run's are there.
 
     Args:
@@ -62,7 +62,6 @@ def _believed(
     file: Path, recorded: Mapping[str, Any], given: Mapping[str, Any], own: Mapping[str, Any], layers: list[Layer]
 ) -> tuple[dict[str, Any], list[str]]:
     """The keys that the run may set, and what is wrong with them."""
-    any_type = {key for layer in layers for key in layer.any_type}
     believed, unknown, errors = {}, [], []
     for key, value in recorded.items():
         if key in given or key in user_keys() or key in ("model", "dataset"):
@@ -71,14 +70,13 @@ def _believed(
             unknown.append(str(key))
         elif leads_away(value) and value != own[key]:
             errors.append(path_error(file, key, value, "a run", "on the command line"))
-        elif key not in any_type and (problem := type_error(key, value, own[key])):
-            errors.append(f"{file}: {problem}")
+        elif problem := kind_of(key, layers).error(key, value):
+            errors.append(f"{file}: {problem}.")
         else:
             believed[key] = value
     if unknown:
         log.warning("%s: left out, as no YAML file here knows them: %s", file, ", ".join(unknown))
-    if not errors:
-        errors = [f"{file}: {problem}" for problem in value_errors({**own, **believed}, layers)]
+    errors += value_errors({key: value for key, value in own.items() if key not in believed}, layers, {})
     return believed, errors
 
 

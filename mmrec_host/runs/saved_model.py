@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 from ..files import write_whole
-from ..weights_file import load_weights
+from ..models.contract import Model
+from ..training.model_state import restore
+from ..weights_file import holds_nan, load_weights
 
 FILE = "checkpoint.pt"
 
@@ -30,6 +32,24 @@ def best_state(folder: Path) -> dict[str, Tensor] | None:
     try:
         with warnings.catch_warnings():  # models of MMRec keep sparse matrices; they are checked as they are loaded
             warnings.filterwarnings("ignore", r"(?i).*sparse.*invariant", UserWarning)
-            return load_weights(file)["state"]
+            saved = load_weights(file)
+        state = saved.get("state") if isinstance(saved, dict) else None
+        if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+            raise ValueError("its state is no tensors by name")
+        if holds_nan(state):
+            raise ValueError("there are weights that are no numbers")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file}: cannot be read ({error}). Delete {folder}, and train it anew.") from error
+    return state
+
+
+def bring_back(model: Model, state: dict[str, Tensor], folder: Path) -> None:
+    """Put what `best_state` read into the model; `DataError` if it does not fit there."""
+    try:
+        restore(model, state)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{folder / FILE}: holds the weights of another model than config.yaml says ({said}). Delete {folder}, and "
+            "train it anew."
+        ) from error

@@ -8,19 +8,17 @@ import numpy as np
 import torch
 
 from ..config import Config
-from ..config_layers import find_yaml, folders, read_layer
+from ..config_layers import folders, own_layer, read_layer
 from ..data.features import MODALITIES, Features
 from ..data.loader import TrainLoader
-from ..models.base import MODELS
 
 N_USERS, N_ITEMS, N_CLUSTERS = 60, 48, 4
 
 
 def toy_config(model: str, **changes: Any) -> Config:
     """Configuration of a model, small and on the CPU: its own YAML, or its `defaults`, over the overall one."""
-    path = find_yaml("model", model)
-    own = read_layer(path).values if path is not None else getattr(MODELS.get(model), "defaults", {})
-    values = {**read_layer(folders()[-1] / "overall.yaml").values, **own}
+    own = own_layer("model", model, "toy")
+    values = {**read_layer(folders()[-1] / "overall.yaml").values, **(own.values if own is not None else {})}
     small = {"device": torch.device("cpu"), "seed": 1, "train_batch_size": 256, "embedding_size": 16, "knn_k": 5}
     return Config({**values, **small, "model": model, "dataset": "toy", **changes})
 

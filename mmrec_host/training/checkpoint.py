@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import DataError
+from ..errors import DataError, UserError
 from ..files import write_whole
 from ..ranks import is_main
-from ..weights_file import load_weights
+from ..weights_file import holds_nan, load_weights
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+PARTS = ("progress", "model", "optimizer", "scheduler", "random")
+OF_ANOTHER_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError)
 
 
 class Checkpoint:
@@ -34,13 +37,17 @@ class Checkpoint:
         self._written = time.monotonic()
         self._failed = False
 
+    @property
+    def _start_anew(self) -> str:
+        return f"Delete {self.path} to train from the first epoch, or leave --resume out for a run of its own."
+
     def load(self) -> dict[str, Any] | None:
         """The state that `save` wrote; None if there is no file.
 
         Raises:
             DataError: an unreadable or damaged file, or one of another format, configuration or data.
         """
-        start_anew = f"Delete {self.path} to train from the first epoch, or leave --resume out for a run of its own."
+        start_anew = self._start_anew
         try:
             saved = load_weights(self.path)
         except FileNotFoundError:
@@ -53,13 +60,32 @@ class Checkpoint:
                 f"{self.path}: a checkpoint of another version of this program (format {found}, this one reads "
                 f"{FORMAT}). {start_anew}"
             )
-        differing = [key for key, value in self.identity.items() if saved["identity"].get(key) != value]
-        if differing:
-            changes = "; ".join(
-                f"{key}: {saved['identity'].get(key)} then, {self.identity[key]} now" for key in differing
+        identity, state = saved.get("identity"), saved.get("state")
+        if not isinstance(identity, dict) or not isinstance(state, dict) or not set(PARTS) <= state.keys():
+            raise DataError(
+                f"{self.path}: half of a checkpoint: it lacks its identity or {', '.join(PARTS)}. {start_anew}"
             )
+        differing = [key for key, value in self.identity.items() if identity.get(key) != value]
+        if differing:
+            changes = "; ".join(f"{key}: {identity.get(key)} then, {self.identity[key]} now" for key in differing)
             raise DataError(f"{self.path}: the checkpoint of another run ({changes}). {start_anew}")
-        return saved["state"]
+        if holds_nan(state):
+            raise DataError(
+                f"{self.path}: this checkpoint is damaged: there are weights that are no numbers. {start_anew}"
+            )
+        return state
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Inside, what `load` gave is put in its places; what does not fit there is a `DataError`."""
+        try:
+            yield
+        except UserError:
+            raise
+        except OF_ANOTHER_SHAPE as error:
+            first = str(error).partition("\n")[0]
+            said = f"{type(error).__name__}: {first}"
+            raise DataError(f"{self.path}: this checkpoint does not fit ({said}). {self._start_anew}") from error
 
     def save(self, state: Callable[[], dict[str, Any]]) -> None:
         """Write `state()`, unless the last writing was less than `interval` seconds ago; the main process alone does.
@@ -69,6 +95,8 @@ class Checkpoint:
         if not is_main() or time.monotonic() - self._written < self.interval:
             return
         content = {"format": FORMAT, "identity": self.identity, "state": state()}
+        if holds_nan(content["state"]):  # the next epoch ends training; resumed, it does again
+            return
         try:
             write_whole(self.path, lambda file: torch.save(content, file))
         except DataError as error:

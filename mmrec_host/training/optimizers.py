@@ -16,6 +16,15 @@ OPTIMIZERS = {
     "adagrad": torch.optim.Adagrad,
     "rmsprop": torch.optim.RMSprop,
 }
+KEPT = {
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "adamw": {"step", "exp_avg", "exp_avg_sq"},
+    "sgd": set(),
+    "adagrad": {"step", "sum"},
+    "rmsprop": {"step", "square_avg"},
+}
+"""What each keeps of a parameter from step to step."""
+
 FUSED = {"adam", "adamw"}  # one pass over the parameters instead of six
 
 
@@ -36,6 +45,23 @@ def build_optimizer(learner: str, groups: list[dict[str, Any]], weight_decay: fl
         raise ConfigError("the model has no trainable parameters; a model without training says req_training: false.")
     dtypes_fit = all(p.is_floating_point() and not p.is_sparse for g in groups for p in g["params"])
     return OPTIMIZERS[name](groups, **({"fused": True} if name in FUSED and dtypes_fit else {}))
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, learner: str, saved: dict[str, Any]) -> None:
+    """Bring back the state that `optimizer.state_dict` gave after at least one step.
+
+    Raises:
+        ValueError: it is of another optimizer, or of other parameters.
+    """
+    kept = KEPT[optimizer_name(learner)]
+    states = list(saved["state"].values())
+    if kept and (not states or not all(kept <= state.keys() for state in states)):
+        raise ValueError(f"the optimizer's state lacks {', '.join(sorted(kept))}")
+    optimizer.load_state_dict(saved)
+    for parameter, state in optimizer.state.items():
+        for name in kept - {"step"}:
+            if state[name].shape != parameter.shape:
+                raise ValueError(f"the optimizer's {name} has another shape than its parameter")
 
 
 def build_scheduler(optimizer: torch.optim.Optimizer, base: float, step: float) -> LambdaLR:

@@ -68,7 +68,14 @@ class Progress:
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Progress:
-        """The progress that `plain` was made of."""
+        """The progress that `plain` was made of; `ValueError` for one that no training can be in."""
+        counts = [values[name] for name in ("phase", "epoch", "misses")]
+        seconds, notes = values["seconds"], values["notes"]
+        measured = [seconds[name] for name in ("train", "evaluate", "before")] + list(values.get("recent", []))
+        if not all(type(n) is int and n >= 0 for n in counts) or not all(type(s) in (int, float) for s in measured):
+            raise ValueError("its counts or times are no numbers from 0")
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+            raise ValueError("its notes are no texts")
         return cls(**values | {name: _best(values[name]) for name in ("best", "previous", "overall")})
 
 

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..random_states import random_states, set_random_states
 from .allocator import release_freed_memory
 from .checkpoint import Checkpoint
 from .model_state import restore, snapshot
-from .optimizers import build_optimizer, build_scheduler
+from .optimizers import build_optimizer, build_scheduler, load_optimizer_state
 from .options import TrainingOptions
 from .phases import Loss, Phase, TrainedBefore
 from .progress import Best, Progress
@@ -76,9 +77,11 @@ class Trainer:
             DataError: the checkpoint cannot be gone on from.
         """
         saved = self.checkpoint.load() if self.checkpoint is not None else None
-        if saved is not None:
-            self.progress = Progress.from_plain(saved["progress"])
-            log.info("going on after epoch %d of %s", self.progress.epoch, phases[self.progress.phase].name)
+        if self.checkpoint is not None and saved is not None:
+            with self.checkpoint.restoring():
+                self.progress = Progress.from_plain(saved["progress"])
+                log.info("going on after epoch %d of %s", self.progress.epoch, phases[self.progress.phase].name)
+        resumed = saved is not None
         while self.progress.phase < len(phases):
             phase = phases[self.progress.phase]
             self._run(phase, saved)
@@ -95,7 +98,8 @@ class Trainer:
             )
         if best.phase != phases[-1].name:
             self._note(f"{phases[-1].name} brought nothing better on validation; this row is {best.phase}'s.")
-        restore(self.model, best.state)
+        with self.checkpoint.restoring() if self.checkpoint is not None and resumed else nullcontext():
+            restore(self.model, best.state)
         return Outcome(best, self.progress.seconds, self.progress.notes)
 
     def _run(self, phase: Phase, saved: dict[str, Any] | None) -> None:
@@ -112,11 +116,12 @@ class Trainer:
             return
         optimizer = build_optimizer(phase.learner, phase.parameter_groups(), self.options.weight_decay)
         scheduler = build_scheduler(optimizer, *self.options.schedule)
-        if saved is not None:
-            restore(self.model, saved["model"])
-            optimizer.load_state_dict(saved["optimizer"])
-            scheduler.load_state_dict(saved["scheduler"])
-            set_random_states(saved["random"])
+        if self.checkpoint is not None and saved is not None:
+            with self.checkpoint.restoring():
+                restore(self.model, saved["model"])
+                load_optimizer_state(optimizer, phase.learner, saved["optimizer"])
+                scheduler.load_state_dict(saved["scheduler"])
+                set_random_states(saved["random"])
         shown = self.options.progress
         with progress_bar(phase.name, "epoch", phase.epochs, shown=shown, initial=at.epoch, leave=False) as bar:
             while at.epoch < phase.epochs and at.misses <= phase.patience:  # MMRec stops when misses exceed it
@@ -147,7 +152,8 @@ class Trainer:
         at = self.progress
         evaluation = evaluate(self.model, self.valid, self.options.evaluation)
         before = [line["valid"] for line in earlier.lines if line.get("valid") and line["epoch"] < earlier.epoch]
-        at.recent = [selection_score(means, self.options.evaluation) for means in before]
+        with suppress(KeyError, TypeError):  # of a record that was edited; the state itself is evaluated here
+            at.recent = [selection_score(means, self.options.evaluation) for means in before]
         self._keep(phase, earlier.epoch, evaluation)
         at.seconds = {name: spent + earlier.seconds[name] for name, spent in at.seconds.items()}
         at.notes += earlier.notes

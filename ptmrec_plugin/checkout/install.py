@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from mmrec_bridge.checkout import mmrec_checkout
+from mmrec_bridge.checkout import Checkout, mmrec_checkout
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
 
@@ -31,9 +32,16 @@ encoder: vit-b-32         # see `ptmrec list encoders`
 peft: lora                # see `ptmrec list peft`
 """
 
-OUTPUTS = Path("log/ptmrec")  # in src/: runs and caches
+OUTPUTS = Path("log/ptmrec")  # below main.py's folder: runs and caches
 
-FILES = {"src/models/ptmrec.py": STUB, "src/configs/model/PTMRec.yaml": SETTINGS}
+
+def files(checkout: Checkout) -> dict[Path, str]:
+    """The files, and what stands in them; some forks look for a model and its settings under its name in capitals."""
+    name = "PTMREC" if checkout.yaml_in_capitals else "PTMRec"
+    return {
+        checkout.source / "models" / "ptmrec.py": STUB + ("" if name == "PTMRec" else f"{name} = PTMRec\n"),
+        checkout.source / "configs" / "model" / f"{name}.yaml": SETTINGS,
+    }
 
 
 def is_ours(path: Path) -> bool:
@@ -42,8 +50,8 @@ def is_ours(path: Path) -> bool:
         return file.readline().rstrip(b"\r\n") == MARKER.rstrip("\n").encode()
 
 
-def _foreign(home: Path) -> list[str]:
-    return [str(path) for name in FILES if (path := home / name).exists() and not is_ours(path)]
+def _foreign(paths: Iterable[Path]) -> list[str]:
+    return [str(path) for path in paths if path.exists() and not is_ours(path)]
 
 
 def install(home: Path) -> list[Path]:
@@ -52,12 +60,11 @@ def install(home: Path) -> list[Path]:
     A YAML of ours that the user has edited is kept. Raises `ConfigError`, with nothing written, if a file of that name
     is not ours.
     """
-    home = mmrec_checkout(home)
-    if foreign := _foreign(home):
+    wanted = files(mmrec_checkout(home))
+    if foreign := _foreign(wanted):
         raise ConfigError(f"{' and '.join(foreign)}: not written by `ptmrec install`, left alone. Rename it and retry.")
     written = []
-    for name, text in FILES.items():
-        path = home / name
+    for path, text in wanted.items():
         if path.exists() and (path.suffix == ".yaml" or path.read_text(encoding="utf-8") == text):
             continue
         write_whole(path, text.encode())
@@ -70,9 +77,9 @@ def uninstall(home: Path) -> list[Path]:
 
     `ConfigError`, after ours are gone, if a file of that name is not ours: it stays.
     """
-    home = mmrec_checkout(home)
-    foreign = _foreign(home)
-    removed = [path for name in FILES if (path := home / name).exists() and str(path) not in foreign]
+    wanted = files(mmrec_checkout(home))
+    foreign = _foreign(wanted)
+    removed = [path for path in wanted if path.exists() and str(path) not in foreign]
     for path in removed:
         path.unlink()
         for bytecode in (path.parent / "__pycache__").glob("ptmrec.*.pyc"):

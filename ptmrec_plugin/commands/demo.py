@@ -8,7 +8,7 @@ from pathlib import Path
 from mmrec_host.cli.main import main
 from mmrec_host.cli.run_argument import HERE
 from mmrec_host.config import load_config, parse_overrides
-from mmrec_host.files import require_place
+from mmrec_host.outputs import PAGE_MARK, require_output
 
 DATASET = "mini-gap"
 MODES = ("frozen", "frozen_continued", "two_stage")
@@ -34,6 +34,7 @@ class DemoCommand:
         parser.epilog = ABOUT
         page = Path("demo.html")
         parser.add_argument("--output", type=Path, default=page, metavar="FILE", help=f"the page; default: {page}")
+        parser.add_argument("--force", action="store_true", help="replace a file that is no such page")
         parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the YAML files")
 
     def run(self, args: argparse.Namespace) -> int:
@@ -42,7 +43,8 @@ class DemoCommand:
 
         parsed = parse_overrides(args.overrides, MODELS)
         changes = parsed[None] | parsed.get("PTMRec", {})
-        require_place(args.output)
+        require_output(args.output, args.force, PAGE_MARK)
+        force = ["--force"] if args.force else []
         how = ["--quiet"] if args.quiet else ["--verbose"] if args.verbose else []
         if code := main(["run", *how, *args.overrides, *LINE, "--resume"]):
             return code
@@ -52,4 +54,4 @@ class DemoCommand:
             run = same_run(Path(config["run_path"]), config)
             runs += ["--run", str(run.path)] if run else []
         places = [f"{key}={changes[key]}" for key in HERE if key in changes]
-        return main(["show", *how, *runs, "--output", str(args.output), *places])
+        return main(["show", *how, *runs, "--output", str(args.output), *force, *places])

@@ -12,19 +12,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmrec_bridge.checkout import mmrec_checkout
+from mmrec_bridge.checkout import Checkout, mmrec_checkout
 from mmrec_host.errors import ConfigError
 
 from .install import add_home_argument
 
 
 @contextlib.contextmanager
-def _as_script(source: Path, arguments: Sequence[str]) -> Iterator[None]:
-    """The process as `cd source; python main.py arguments` would have it; root log handlers are MMRec's to set up."""
+def _as_script(checkout: Checkout, arguments: Sequence[str]) -> Iterator[None]:
+    """The process as `python main.py arguments` in the checkout would have it; root log handlers are MMRec's to set up.
+
+    It stands in the checkout's `run_folder`.
+    """
     root = logging.getLogger()
     saved, folder = (sys.argv, sys.path[:], root.handlers[:]), Path.cwd()
-    sys.argv, sys.path[:0], root.handlers[:] = ["main.py", *arguments], [str(source)], []
-    os.chdir(source)
+    sys.argv, sys.path[:0], root.handlers[:] = ["main.py", *arguments], [str(checkout.source)], []
+    os.chdir(checkout.run_folder)
     try:
         yield
     finally:
@@ -33,14 +36,15 @@ def _as_script(source: Path, arguments: Sequence[str]) -> Iterator[None]:
 
 
 def run_main(home: Path, arguments: Sequence[str]) -> None:
-    """Run `src/main.py` of the checkout at `home` with `arguments`; `ConfigError` if it is none or has no pandas."""
+    """Run main.py of the checkout at `home` with `arguments`; `ConfigError` if it is none or has no pandas."""
     from mmrec_bridge.shims import mmrec_shims
+    from mmrec_bridge.world import absent_packages
 
-    source = mmrec_checkout(home) / "src"
+    checkout = mmrec_checkout(home)
     if importlib.util.find_spec("pandas") is None:
         raise ConfigError("MMRec reads its data with pandas, which is not installed: pip install pandas")
-    with mmrec_shims(), _as_script(source, arguments):
-        runpy.run_path("main.py", run_name="__main__")
+    with mmrec_shims(absent=absent_packages(checkout.source)), _as_script(checkout, arguments):
+        runpy.run_path(os.path.relpath(checkout.source / "main.py"), run_name="__main__")
 
 
 class RunMMRec:

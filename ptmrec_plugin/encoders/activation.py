@@ -64,8 +64,11 @@ def of_file(path: Path) -> bool | None:
     """
     beside = path.parent / CONFIG_FILE
     if beside.is_file():
-        settings: Any = json.loads(beside.read_text())
-        return bool(settings.get("model_cfg", settings).get("quick_gelu"))
+        try:
+            settings: Any = json.loads(beside.read_text())
+            return bool(settings.get("model_cfg", settings).get("quick_gelu"))
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            raise ConfigError(f"{beside}: is no configuration of a model ({error}). Correct or remove it.") from error
     parts = {part for place in (path, path.resolve()) for part in place.parts}
     folders = parts | {part.rpartition("--")[2] for part in parts}  # the hub's cache: models--laion--CLIP-…
     for tags in _PRETRAINED.values():

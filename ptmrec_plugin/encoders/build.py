@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from mmrec_host.config import Config
+from mmrec_host.errors import ConfigError
 
 from .dual import ENCODERS, DualEncoder
 from .no_model_code import no_model_code
@@ -15,7 +16,14 @@ def build_encoder(config: Any) -> DualEncoder:
     """A fresh encoder of the configuration's `encoder` option group, on the CPU; `ConfigError` if it brings code."""
     build = ENCODERS.get(config["encoder_builder"] or config["encoder"])
     with no_model_code():
-        return build(config)
+        encoder = build(config)
+    if not isinstance(encoder, DualEncoder):
+        name = config["encoder_builder"] or config["encoder"]
+        raise ConfigError(
+            f"the encoder {name!r} was built as {type(encoder).__name__}; its function must return a DualEncoder. "
+            "Correct the plugin that registers it."
+        )
+    return encoder
 
 
 def encoder_identity(config: Any) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -15,12 +15,11 @@ from mmrec_host.runs.finished_run import FinishedRun
 from run_tools.catalogue import FILES, Names
 from run_tools.recommendation import catalogue_of, vectors
 
-from ..items.tuned_encoder import adapter_folder
+from ..items.tuned_encoder import adapter_folder, not_tuned
+from .formats import Write, array_file, bytes_file, parquet_file
 from .model_card import card_files
 
 MMREC_NAMES = {"v": "image_feat.npy", "t": "text_feat.npy"}
-
-Write = Callable[[BinaryIO], Any]
 
 
 def write_files(folder: Path, files: Mapping[str, Write], force: bool) -> list[Path]:
@@ -36,12 +35,6 @@ def write_files(folder: Path, files: Mapping[str, Write], force: bool) -> list[P
     for name, write in files.items():
         write_whole(folder / name, write)
     return [folder / name for name in files]
-
-
-def array_file(table: Tensor) -> Write:
-    """A float32 table as `.npy`."""
-    array = np.ascontiguousarray(table.detach().cpu().numpy(), np.float32)
-    return lambda file: np.save(file, array)
 
 
 def feature_files(tables: Mapping[str, Tensor]) -> dict[str, Write]:
@@ -62,22 +55,15 @@ def vector_files(run: FinishedRun, format: str) -> dict[str, Write]:
     names = catalogue_of(run)
     titles = {"title": list(names.titles)} if any(names.titles) else {}
     return {
-        "user_vectors.parquet": _parquet_file(names.users, users, {}),
-        "item_vectors.parquet": _parquet_file(names.items, items, titles),
+        "user_vectors.parquet": parquet_file(_vector_columns(names.users, users, {})),
+        "item_vectors.parquet": parquet_file(_vector_columns(names.items, items, titles)),
     }
 
 
-def _parquet_file(names: Names, table: Tensor, more: Mapping[str, list[str]]) -> Write:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ConfigError(f"--format parquet needs pyarrow ({error}): pip install 'ptmrec[tables]'.") from error
+def _vector_columns(names: Names, table: Tensor, more: Mapping[str, list[str]]) -> dict[str, Any]:
     rows = np.ascontiguousarray(table.cpu().numpy(), np.float32)
     ids = {f"{names.kind}_id": list(names.originals)} if names.originals else {}
-    columns: dict[str, Any] = {names.kind: np.arange(names.count), **ids, **more}
-    columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
-    return lambda file: parquet.write_table(pa.table(columns), file)
+    return {names.kind: np.arange(names.count), **ids, **more, "vector": rows}
 
 
 def adapter_files(run: FinishedRun) -> dict[str, Write]:
@@ -88,16 +74,7 @@ def adapter_files(run: FinishedRun) -> dict[str, Write]:
     """
     folder = adapter_folder(run)
     if folder is None:
-        best = run.record.info["best"]
-        raise ConfigError(
-            f"{run.record.path}: there is no tuned adapter. By validation its best state is epoch {best['epoch']} of "
-            f"{best['phase']}, which reads frozen features."
-        )
+        raise not_tuned(run)
     card = card_files(run.config, run.record.info, run.dataset.counts(), folder)
     files = {path.name: bytes_file(path.read_bytes()) for path in sorted(folder.iterdir()) if path.name not in card}
     return files | {name: bytes_file(text.encode()) for name, text in card.items()}
-
-
-def bytes_file(data: bytes) -> Write:
-    """A file that holds `data`."""
-    return lambda file: file.write(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from mmrec_host.config_layers import find_yaml, read_layer
 from mmrec_host.yaml_values import dump, flow
 
 from ..items.tuned_encoder import CARD, SETTINGS
-from ..peft.base import IDENTITY_FILE, PEFT
+from ..peft.base import PEFT, read_identity
 from ..stage2.base_run import STAGE1
 
 PEFT_FILE = "adapter_config.json"  # of an adapter in Hugging Face peft's format
@@ -56,7 +55,7 @@ def card_files(config: Config, info: Mapping[str, Any], counts: dict[str, int], 
 
 def model_card(config: Config, info: Mapping[str, Any], counts: dict[str, int], adapter: Path) -> str:
     """Markdown with a YAML header, as model hubs read it; the snippet in it runs from the card's folder."""
-    identity = json.loads((adapter / IDENTITY_FILE).read_text())
+    identity = read_identity(adapter)
     is_hf = (adapter / PEFT_FILE).is_file()
     tags = ["multimodal-recommendation", "ptmrec", str(config["peft"])]
     header = {"library_name": "peft", "tags": tags} if is_hf else {"tags": tags}

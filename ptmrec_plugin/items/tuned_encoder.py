@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrec_host.errors import DataError
+from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.runs.finished_run import FinishedRun
 
 from ..encoders.build import build_encoder
@@ -69,6 +69,15 @@ def adapter_folder(run: FinishedRun) -> Path | None:
     if all(torch.equal(table, frozen[modality]) for modality, table in run.item_features().items()):
         return None
     return run.record.path / "adapter"
+
+
+def not_tuned(run: FinishedRun) -> ConfigError:
+    """The error for what needs an adapter, of a run whose best state reads frozen features."""
+    best = run.record.info["best"]
+    return ConfigError(
+        f"{run.record.path}: there is no tuned adapter. By validation its best state is epoch {best['epoch']} of "
+        f"{best['phase']}, which reads frozen features."
+    )
 
 
 def tuned_encoder(run: FinishedRun) -> TunedEncoder | None:

@@ -52,6 +52,7 @@ def apply_adapter(encoder: DualEncoder, config: Any, modalities: list[str]) -> O
     adapters = {name: Bottleneck(module, int(config["adapter_width"])) for name, module in after.items()}
     attached = attach(encoder, nn.ModuleDict({name.replace(".", "-"): a for name, a in adapters.items()}))
     handle = OwnHandle(encoder, lowest(encoder, config, modalities), dict(attached.named_parameters()))
+    handle.why_not_merged = "Its networks stand between the encoder's layers, and are not linear."
     for name, module in after.items():
         module.register_forward_hook(
             lambda _, inputs, output, adapter=adapters[name]: adapter(output) if handle.active else output

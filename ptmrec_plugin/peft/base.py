@@ -34,7 +34,25 @@ def apply_variant(encoder: DualEncoder, config: Any, modalities: list[str]) -> H
         encoder: is changed.
         modalities: whose towers may be tuned.
     """
-    return PEFT.get(config["variant"] or config["peft"])(encoder, config, modalities)
+    name = config["variant"] or config["peft"]
+    handle = PEFT.get(name)(encoder, config, modalities)
+    if not isinstance(handle, Handle):
+        raise ConfigError(
+            f"the PEFT variant {name!r} returned {type(handle).__name__} where a Handle is expected. Correct the "
+            "plugin that registers it."
+        )
+    return handle
+
+
+def check_variant(config: Any) -> None:
+    """What the variant knows of its options without an encoder: `check(config)` of the registered function, if any.
+
+    Raises:
+        ConfigError: an unknown variant, or options that it does not take.
+    """
+    check = getattr(PEFT.get(config["variant"] or config["peft"]), "check", None)
+    if check is not None:
+        check(config)
 
 
 class Handle(ABC):
@@ -44,11 +62,13 @@ class Handle(ABC):
         encoder: the encoder that now computes with the variant.
         cuts: modality -> lowest block that the variant touches; all below is frozen. Untouched towers are absent.
         identity_at_start: whether the encoder's features are the frozen ones until the first step.
+        why_not_merged: why it cannot be folded into the encoder's weights, if that is so; a sentence.
         how_to_begin: what would make them so where, by its options, they are not; a sentence, or nothing.
     """
 
     identity_at_start = True
     how_to_begin = ""
+    why_not_merged = "The variant has no way to fold it into the encoder's weights."
 
     def __init__(self, encoder: DualEncoder, cuts: dict[str, int]) -> None:
         self.encoder, self.cuts = encoder, cuts
@@ -71,7 +91,7 @@ class Handle(ABC):
 
     def merge(self) -> nn.Module:
         """The encoder's model with the variant folded into its weights; `ConfigError` if the method has none."""
-        raise ConfigError(f"{type(self).__name__} cannot be merged into the encoder's weights.")
+        raise ConfigError(f"it cannot be merged. {self.why_not_merged}")
 
     def train(self, mode: bool) -> None:  # noqa: B027 (most variants have no dropout)
         """Switch the variant's own dropout."""
@@ -121,12 +141,7 @@ class Handle(ABC):
         Raises:
             ConfigError: no adapter there, a damaged one, or one of another encoder, format, variant or shape.
         """
-        try:
-            identity = json.loads((folder / IDENTITY_FILE).read_text())
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{folder}: holds no adapter of this project ({IDENTITY_FILE} cannot be read: {error})."
-            ) from error
+        identity = read_identity(folder)
         if identity.get("format") != FORMAT:
             raise ConfigError(
                 f"{folder}: an adapter in format {identity.get('format')}; this version reads format {FORMAT}. Train "
@@ -147,6 +162,19 @@ class Handle(ABC):
                 f"{folder}: {', '.join(damaged)}: damaged, or replaced: not what was written. Train the adapter anew."
             )
         self.read(folder)
+
+
+def read_identity(folder: Path) -> dict[str, Any]:
+    """What the adapter in `folder` says of itself and its encoder; `ConfigError` if it says nothing of the kind."""
+    try:
+        identity = json.loads((folder / IDENTITY_FILE).read_text())
+        if not isinstance(identity, dict) or not isinstance(identity.get("sha256", {}), dict):
+            raise ValueError("it is no description of an encoder")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{folder}: holds no adapter of this project ({IDENTITY_FILE} cannot be read: {error})."
+        ) from error
+    return identity
 
 
 def weight_digests(folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.registry import nearest
+from mmrec_host.yaml_values import flow
 
 from ..encoders.dual import DualEncoder
 from .adalora import AdaLoraHandle
@@ -35,20 +36,13 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
         ConfigError: an unknown method, option or role; no block chosen; no module matched, with what there is to match;
             modules that the method cannot adapt.
     """
-    method = str(config["peft_method"]).upper()
-    if method not in PeftType.__members__:
-        raise ConfigError(
-            f"peft_method={config['peft_method']!r}: peft has no such method{nearest(method, PeftType.__members__)}"
-        )
+    method = _method(config)
     names = [name for found in targets(encoder, config, modalities).values() for name in found]
     modules = {name: encoder.model.get_submodule(name) for name in names}
     kinds = sorted({type(module).__name__ for module in modules.values()})
     frozen = {name: module.weight.detach().clone() for name, module in modules.items()}
     handle = HANDLES.get(method, HFHandle)
-    options = handle.fixed_options | {
-        k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX) and k != "peft_method"
-    }
-    peft_config = _peft_config(method, options, names, _feed_forward(encoder, names))
+    peft_config = _peft_config(method, _options(method, config), names, _feed_forward(encoder, names))
     try:
         wrapped = get_peft_model(encoder.model, peft_config, low_cpu_mem_usage=False)
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
@@ -66,7 +60,31 @@ def apply_hf(encoder: DualEncoder, config: Any, modalities: list[str]) -> HFHand
     return handle(encoder, lowest(encoder, config, modalities), wrapped, frozen, config)
 
 
-apply_hf.defaults = {"peft_method": "LORA", "adapt": ["q", "v"]}
+def check_hf(config: Any) -> None:
+    """Refuse an unknown method, or options that it does not take, before there is an encoder; `ConfigError`."""
+    method = _method(config)
+    _peft_config(method, _options(method, config), ["any"], [])
+
+
+apply_hf.defaults = {"peft_method": None, "adapt": ["q", "v"]}
+apply_hf.check = check_hf
+
+
+def _method(config: Any) -> str:
+    said = config["peft_method"]
+    method = str(said).upper()
+    if method not in PeftType.__members__:
+        raise ConfigError(
+            f"peft_method={flow(said)}: must be a method of peft that adapts single layers, such as LORA"
+            f"{nearest(method, PeftType.__members__)}"
+        )
+    return method
+
+
+def _options(method: str, config: Any) -> dict[str, Any]:
+    """Those of peft's configuration."""
+    own = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX) and k != "peft_method"}
+    return HANDLES.get(method, HFHandle).fixed_options | own
 
 
 def _advice(method: str, peft_config: Any, modules: dict[str, nn.Module]) -> str:

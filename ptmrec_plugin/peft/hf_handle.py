@@ -111,4 +111,7 @@ class HFHandle(Handle):
 
     def merge(self) -> nn.Module:
         """Fold the adapter into the encoder's weights; afterwards the handle has no parameters."""
-        return self.wrapped.merge_and_unload()
+        try:
+            return self.wrapped.merge_and_unload()
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            raise ConfigError(f"it cannot be merged. peft has no way to for this method: {error}") from error

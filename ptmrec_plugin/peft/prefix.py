@@ -22,6 +22,7 @@ class PrefixHandle(OwnHandle):
     """A handle of prefixes, which draw attention from the first step on."""
 
     identity_at_start = False
+    why_not_merged = "Prefixes are keys and values of their own, which no weight of the encoder stands for."
 
 
 class Prefix(nn.Module):

@@ -99,6 +99,7 @@ class PromptHandle(OwnHandle):
     """A handle of prompts, which change the features from the first step on."""
 
     identity_at_start = False
+    why_not_merged = "Prompts are tokens of their own, which no weight of the encoder stands for."
 
 
 @PEFT.register("prompt")

@@ -109,4 +109,5 @@ def apply_side(encoder: DualEncoder, config: Any, modalities: list[str]) -> OwnH
     attach(encoder, networks)
     encoder.towers.update(towers)
     handle = OwnHandle(encoder, dict.fromkeys(towers, 0), dict(networks.named_parameters()))
+    handle.why_not_merged = "Its network runs beside the towers, which have no place for it."
     return handle

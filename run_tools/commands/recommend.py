@@ -8,6 +8,7 @@ from pathlib import Path
 from mmrec_host.cli.run_argument import add_run_arguments, open_named_run
 from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
+from mmrec_host.outputs import require_output
 from mmrec_host.printable import say
 
 EXAMPLES = """examples:
@@ -44,6 +45,7 @@ class RecommendCommand:
         parser.add_argument("--include-taken", action="store_true", help="also items taken in training or validation")
         parser.add_argument("--json", action="store_true", help="a line of JSON for each user, instead of tables")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write lines of JSON there")
+        parser.add_argument("--force", action="store_true", help="replace the file that --output names")
 
     def run(self, args: argparse.Namespace) -> int:
         """Recommend; nothing is loaded if the question is unclear."""
@@ -59,6 +61,8 @@ class RecommendCommand:
             )
         if args.k < 1:
             raise ConfigError(f"-k {args.k}: must be 1 or more.")
+        if args.output is not None:
+            require_output(args.output, args.force)
         from ..answers import answers_to, as_json, as_text
 
         run = open_named_run(args)

@@ -8,7 +8,8 @@ from pathlib import Path
 from mmrec_host.cli.plugins import load_plugins
 from mmrec_host.cli.run_argument import RUN, add_run_arguments, find_run, machine_keys
 from mmrec_host.errors import ConfigError
-from mmrec_host.files import require_place, write_whole
+from mmrec_host.files import write_whole
+from mmrec_host.outputs import PAGE_MARK, require_output
 from mmrec_host.printable import say
 
 EXAMPLES = """examples:
@@ -33,6 +34,7 @@ class ShowCommand:
         add_run_arguments(parser, action="append", help=f"{RUN}; given twice, the second is compared with the first")
         page = Path("page.html")
         parser.add_argument("--output", type=Path, default=page, metavar="FILE", help=f"default: {page}")
+        parser.add_argument("--force", action="store_true", help="replace a file that is no such page")
         parser.add_argument("--users", type=int, default=8, metavar="N", help="users to show, default: 8")
         parser.add_argument("--items", type=int, default=8, metavar="N", help="items with neighbours, default: 8")
         parser.add_argument("--seed", type=int, default=0, metavar="S", help="of what is drawn at random, default: 0")
@@ -50,7 +52,7 @@ class ShowCommand:
         for name in ("users", "items", "seed"):
             if getattr(args, name) < 0:
                 raise ConfigError(f"--{name} {getattr(args, name)}: must be 0 or more.")
-        require_place(args.output)
+        require_output(args.output, args.force, PAGE_MARK)
         from ..page.document import write_page
         from ..page.item_content import read_item_content
         from ..page.page_content import collect

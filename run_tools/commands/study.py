@@ -80,11 +80,15 @@ class StudyCommand:
         from ..study.standing import begun, finished, protocols_of
         from ..study.stderr_log import warnings_once
         from ..study.study_file import read_study
+        from ..study.written import require_report_folder
 
         load_plugins(args)
         study = read_study(args.study)
         words = parse_overrides(args.overrides, [row.model for row in study.rows])
-        cells = make_cells(study, words, args.seeds or study.n_seeds)
+        try:
+            cells = make_cells(study, words, args.seeds or study.n_seeds)
+        except ConfigError as wrong:
+            raise ConfigError(f"study {args.study}:\n{wrong}") from wrong
         protocols = None if args.report_only else protocols_of(cells)
         done = finished(begun(cells, protocols))
         left = [cell for cell in cells if cell.place not in done]
@@ -92,6 +96,7 @@ class StudyCommand:
             say(_plan(cells, done))
             return 0
         folder = args.output or Path(cells[0].config["run_path"]).parent / "studies" / study.name
+        require_report_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with warnings_once(args.verbose):
             failed = {} if args.report_only else _run(cells, left, folder, args)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
 from feature_cache import Content
+from feature_cache.raw_folder import FORMATS
+
+log = logging.getLogger(__name__)
 
 SIDES = (112, 80, 56, 40)  # longest side in pixels; smaller ones where a page would be too large
 QUALITY = 78
@@ -40,10 +44,17 @@ def make_thumbnails(content: Content, items: Iterable[int], budget: int) -> dict
 
 
 def make_thumbnail(encoded: bytes, side: int) -> Thumbnail:
-    """The picture in `encoded` with a longest side of at most `side`, upright, on white, without metadata."""
-    with Image.open(io.BytesIO(encoded)) as image:
-        image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-        upright = ImageOps.exif_transpose(image).convert("RGBA")
+    """The picture in `encoded` with a longest side of at most `side`, upright, on white, without metadata.
+
+    Bytes that are no picture give a grey square: a page shows the others.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except Exception as error:  # Pillow's decoders raise errors of many kinds
+        log.warning("a picture in the cache cannot be decoded, and is shown grey (%s)", error)
+        upright = Image.new("RGBA", (side, side), "grey")
     upright.thumbnail((side, side))
     flat = Image.new("RGB", upright.size, "white")
     flat.paste(upright, mask=upright)

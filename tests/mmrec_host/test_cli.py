@@ -14,6 +14,7 @@ import pytest
 from mmrec_host.cli.listed_values import expand
 from mmrec_host.cli.main import OUR_PACKAGES, main
 from mmrec_host.errors import ConfigError
+from mmrec_host.version import __version__
 
 
 @pytest.fixture(autouse=True)
@@ -181,16 +182,16 @@ def test_help_anywhere(argv, capsys):
         (["-m", "VBPR", "PTMRec", "-d", "toy", "VBPR.kt_weight=0.3"], "kt_weight"),
         (["-m", "BPR", "-d", "toy", "epochs=1.5"], "whole number"),
         (["-m", "BPR", "-d", "toy", "epochs="], "whole number"),
-        (["-m", "BPR", "-d", "toy", "learning_rate_scheduler=5"], "a list"),
-        (["-m", "VBPR", "-d", "toy", "features=no"], "text"),
+        (["-m", "BPR", "-d", "toy", "learning_rate_scheduler=5"], "list of 2"),
+        (["-m", "VBPR", "-d", "toy", "features=no"], "a name"),
         (["-m", "BPR", "-d", "toy", "train_batch_size=0"], "1 or more"),
-        (["-m", "BPR", "-d", "toy", "seed=-1"], "0 or more"),
+        (["-m", "BPR", "-d", "toy", "seed=-1"], "whole number, 0 to"),
         (["-m", "VBPR", "-d", "toy", "feature_norm=standart"], "standard, none"),
         (["-m", "PTMRec", "-d", "toy", "pool_size=1"], "2 or more"),
         (["-m", "PTMRec", "-d", "toy", "mode=two_stages"], "joint_kt"),
         (["-m", "PTMRec", "-d", "toy", "mode=[frozen,two_stages]"], "joint_kt"),
         (["-m", "PTMRec", "-d", "toy", "base=LightGCN"], "reads no item features"),
-        (["-m", "LATTICE", "-d", "toy", "cf_model=gcn"], "must be lightgcn, ngcf or mf"),
+        (["-m", "LATTICE", "-d", "toy", "cf_model=gcn"], "must be one of lightgcn, ngcf, mf"),
         (["-m", "PTMRec", "-d", "toy", "kt_teacher=[base,FREEDON]"], "did you mean 'FREEDOM'"),
     ],
 )
@@ -254,3 +255,40 @@ def test_features_of_a_wrong_length_and_with_nan(words, raw_data, capsys):
         np.save(raw_data / "toy" / "image_feat.npy", table)
         assert main(["-q", "-m", "VBPR", "-d", "toy", *words, "features=files", "modalities=[v]"]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_is_a_bug_with_its_traceback_in_a_file(words, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("mmrec_host.runs.engine.load_dataset", lambda config: {}["nobody"])
+    assert main(["-q", "-m", "BPR", "-d", "toy", *words]) == 1
+    said = capsys.readouterr().err
+    assert f"error: this is a bug in ptmrec {__version__}: KeyError: 'nobody'" in said and "Traceback" not in said
+    (file,) = tmp_path.glob("ptmrec-bug-*.txt")
+    assert str(file) in said and "Traceback" in file.read_text() and __version__ in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileExistsError(17, "File exists", "runs"), "runs: a file stands where a folder must be"),
+        (IsADirectoryError(21, "Is a directory", "a/b"), "a/b: is a folder, and a file must be there"),
+        (OSError(36, "File name too long", "x" * 5000), "the name is too long for a file"),
+        (OSError(28, "No space left on device"), "the disk is full. Free space"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+)
+def test_what_the_system_refuses_is_a_message(words, monkeypatch, capsys, error, said):
+    def refuse(config):
+        raise error
+
+    monkeypatch.setattr("mmrec_host.runs.engine.load_dataset", refuse)
+    assert main(["-q", "-m", "BPR", "-d", "toy", *words]) == 2
+    err = capsys.readouterr().err
+    assert said in err and "Traceback" not in err and len(err) < 1000
+
+
+@pytest.mark.parametrize("body", ["raise SystemExit(3)", "raise BaseException('no')", "exit()", "1 / 0"])
+def test_a_plugin_that_ends_or_fails_is_named(words, tmp_path, capsys, body):
+    (tmp_path / "odd.py").write_text(body)
+    assert main(["-q", "-m", "BPR", "-d", "toy", *words, "--plugin", str(tmp_path / "odd.py")]) == 2
+    assert "odd.py: fails on import with" in capsys.readouterr().err

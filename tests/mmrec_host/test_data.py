@@ -11,6 +11,7 @@ import torch
 from mmrec_host.config import Config, load_config
 from mmrec_host.data.dataset import load_dataset
 from mmrec_host.data.features import load_features
+from mmrec_host.data.id_maps import read_id_map
 from mmrec_host.data.interactions import Interactions, read_interactions
 from mmrec_host.data.loader import TrainLoader
 from mmrec_host.data.sampling import NegativeSampler
@@ -192,3 +193,47 @@ def test_shuffled_features_are_the_same_rows_in_another_order(tmp_path, config):
 def test_a_missing_dataset_says_how_to_get_one(tmp_path, config):
     with pytest.raises(DataError, match="-d mini"):
         load_dataset(config.replaced(data_path=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(["a"] * 4),
+        np.array([b"ab"] * 4),
+        np.zeros((4, 2), "datetime64[D]"),
+        np.zeros((4, 2), "timedelta64[s]"),
+        np.zeros((4, 2), complex),
+        np.zeros((4, 2), [("a", "f4")]),
+        np.zeros((4, 0)),
+        np.zeros(4),
+    ],
+    ids=lambda array: f"{array.dtype} {array.shape}",
+)
+def test_what_is_no_table_of_numbers_is_no_feature(tmp_path, config, array):
+    config = config.replaced(features="files", is_multimodal_model=True, modalities=["v"])
+    np.save(tmp_path / "image_feat.npy", array)
+    with pytest.raises(DataError, match=r"Features are numbers, \[n_items, d\]|items need \[4, d\], d 1 or more"):
+        load_features(config, tmp_path, 4)
+
+
+def test_a_device_is_no_feature_file(tmp_path, config):
+    config = config.replaced(features="files", is_multimodal_model=True, modalities=["v"])
+    (tmp_path / "image_feat.npy").symlink_to("/dev/null")
+    with pytest.raises(DataError, match="image_feat.npy: is no ordinary file"):
+        load_features(config, tmp_path, 4)
+
+
+def test_a_raw_id_or_a_number_that_occurs_twice_in_an_id_map_is_named(tmp_path):
+    path = tmp_path / "u_id_mapping.csv"
+    path.write_text("user_id\tuserID\nA\t0\nB\t1\nA\t2\n")
+    with pytest.raises(DataError, match=r"u_id_mapping.csv, line 4: the id 'A' was already on line 2"):
+        read_id_map(path, 3)
+    path.write_text("user_id\tuserID\nA\t0\nB\t1\nC\t1\n")
+    with pytest.raises(DataError, match="line 4: .*its number was there"):
+        read_id_map(path, 3)
+
+
+def test_two_keys_that_name_one_column_are_refused(tmp_path, config):
+    (tmp_path / "a.inter").write_text("itemID\tx_label\n0\t0\n1\t1\n2\t2\n")
+    with pytest.raises(DataError, match="no two of these keys may name the same one"):
+        read_interactions(tmp_path / "a.inter", config.replaced(USER_ID_FIELD="itemID"))

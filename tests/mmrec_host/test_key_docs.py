@@ -11,14 +11,12 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.key_docs import keys_of, read_key_file
 
 FOLDER = Path(mmrec_configs.__file__).parent
-KEY_FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.parent.name != "study")  # which has none
+KEY_FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.parent.name != "study" and path.name != "keys.yaml")
 
 WRITTEN = """\
 # What the file is about
 option_groups: {encoder: encoder}
-minimum: {rank: 1, share: 0.5}
-allowed: {mode: [a, null]}
-any_type: [blocks]
+kinds: {rank: whole 1.., share: number 0.5.., mode: a | null, blocks: any}
 
 # of the machine
 rank: 8      # how many
@@ -79,6 +77,7 @@ def test_what_may_be_given_is_what_the_file_allows(written):
     assert keys["share"].allowed == "number, 0.5 or more"
     assert keys["mode"].allowed == "a | null"
     assert keys["blocks"].allowed == keys["path"].allowed == "any"
+    assert keys["address"].allowed == "null | text"
     assert keys["field"].shown == r"\t"
 
 

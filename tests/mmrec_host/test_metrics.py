@@ -29,9 +29,11 @@ POSITIVES = ragged([12, 99, 10], [50], [6, 70, 71, 72, 73, 74, 75])
         ("Precision", 0.2),
         ("MAP", 0.218519),
         ("Hit", 2 / 3),
+        ("MRR", (1 + 0 + 1 / 2) / 3),
+        ("F1", (2 * 2 / (5 + 3) + 0 + 2 * 1 / (5 + 7)) / 3),
     ],
 )
-def test_known_answers_of_mmrec(metric: str, expected: float) -> None:
+def test_known_answers(metric: str, expected: float) -> None:
     values = per_user_metrics(RANKED, POSITIVES, [metric], [5])
     assert list(values) == [f"{metric.lower()}@5"]
     assert values[f"{metric.lower()}@5"].mean() == pytest.approx(expected, abs=1e-6)
@@ -78,6 +80,17 @@ def test_each_users_value_equals_trec_eval(random_rankings, metric: str, measure
     ranked, positives = random_rankings
     values = per_user_metrics(ranked, positives, [metric], [k])[f"{metric}@{k}"]
     np.testing.assert_allclose(values, trec_eval(ranked, positives, measure, k), atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, 20])
+@pytest.mark.parametrize(("metric", "measure"), [("mrr", "recip_rank"), ("f1", "set_F")])
+def test_mrr_and_f1_equal_trec_eval_s_of_the_cut_ranking(random_rankings, metric: str, measure: str, k: int) -> None:
+    ranked, positives = random_rankings
+    relevant = {str(u): {str(i): 1 for i in positives.row(u)} for u in range(len(ranked))}
+    run = {str(u): {str(i): float(-place) for place, i in enumerate(row[:k])} for u, row in enumerate(ranked)}
+    found = pytrec_eval.RelevanceEvaluator(relevant, {measure}).evaluate(run)
+    values = per_user_metrics(ranked, positives, [metric], [k])[f"{metric}@{k}"]
+    np.testing.assert_allclose(values, [found[str(u)][measure] for u in range(len(ranked))], atol=1e-6)
 
 
 @pytest.mark.parametrize("k", [1, 5, 10, 20])

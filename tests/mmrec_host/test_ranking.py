@@ -91,19 +91,19 @@ def reference_ranking(model: DotProduct, split: EvalSplit, k: int) -> np.ndarray
 @pytest.mark.parametrize("batch_size", [1, 7, 25, 4096])
 def test_equals_sorting_each_users_unmasked_items(model: DotProduct, batch_size: int) -> None:
     split = make_split()
-    ranked = rank(model, split, 20, batch_size, CPU)
+    ranked = rank(model, split, 20, batch_size, CPU).items
     np.testing.assert_array_equal(ranked, reference_ranking(model, split, 20))
     assert model.n_prepared == 1
 
 
 def test_candidates_are_ranked_among_themselves_with_their_own_ids(model: DotProduct) -> None:
     split = make_split(candidates=np.array([39, 3, 17, 8, 21, 30]))
-    np.testing.assert_array_equal(rank(model, split, 4, 7, CPU), reference_ranking(model, split, 4))
+    np.testing.assert_array_equal(rank(model, split, 4, 7, CPU).items, reference_ranking(model, split, 4))
 
 
 def test_model_with_only_full_sort_predict_gets_the_mask_in_batch_rows(model: DotProduct) -> None:
     mmrec, split = MMRecLike(model), make_split()
-    np.testing.assert_array_equal(rank(mmrec, split, 20, 7, CPU), reference_ranking(model, split, 20))
+    np.testing.assert_array_equal(rank(mmrec, split, 20, 7, CPU).items, reference_ranking(model, split, 20))
     second = split.mask.slice(7, 14)
     np.testing.assert_array_equal(mmrec.masks[1], np.stack([second.row_ids(), second.values]))
 
@@ -127,7 +127,7 @@ def test_score_block_is_reused_and_small_enough(model: DotProduct, monkeypatch: 
 
 def test_half_precision_scores_can_be_masked(model: DotProduct) -> None:
     split = make_split()
-    ranked = rank(model.half(), split, 34, 4096, CPU)
+    ranked = rank(model.half(), split, 34, 4096, CPU).items
     for row in range(len(split.users)):
         assert not set(ranked[row].tolist()) & set(split.mask.row(row).tolist())
 
@@ -162,6 +162,26 @@ def test_evaluate_counts_hits_like_a_plain_loop_and_restores_the_modes(model: Do
     assert evaluation.means["recall@10"] == pytest.approx(np.mean(recall))
     assert list(evaluation.means) == ["recall@5", "recall@10", "ndcg@5", "ndcg@10"]
     np.testing.assert_array_equal(evaluation.users, split.users)
+
+
+def test_a_model_that_scores_all_items_alike_ties_at_every_cutoff_and_distinct_scores_at_none(model) -> None:
+    assert evaluate(model, make_split(), OPTIONS).ties == {"5": 0.0, "10": 0.0}
+    with torch.no_grad():
+        model.item_vectors[:] = 1.0
+    assert evaluate(model, make_split(), OPTIONS).ties == {"5": 1.0, "10": 1.0}
+
+
+def test_a_tie_counts_at_the_cutoff_that_parts_it_alone(model: DotProduct) -> None:
+    split = make_split()
+    split = replace(split, mask=Ragged(np.zeros(26, np.int64), np.zeros(0, np.int64)))
+    with torch.no_grad():  # the items' scores fall from 40 to 1 for all users, but 36 (5th) and 35 (6th) are both 35.5
+        model.user_vectors[:] = torch.eye(8)[0]
+        model.item_vectors[:, 0] = torch.arange(40.0, 0.0, -1.0)
+        model.item_vectors[4:6, 0] = 35.5
+    assert evaluate(model, split, OPTIONS).ties == {"5": 1.0, "10": 0.0}
+    assert evaluate(model, split, replace(OPTIONS, cutoffs=(4, 6, 40))).ties == {"4": 0.0, "6": 0.0, "40": 0.0}
+    masking = replace(split, mask=Ragged(np.arange(26) * 35, np.tile(np.arange(5, 40), 25)))
+    assert evaluate(model, masking, replace(OPTIONS, cutoffs=(5, 6))).ties == {"5": 0.0, "6": 0.0}  # masked items
 
 
 def test_cold_items_are_scored_without_their_id_vectors_which_come_back(model: DotProduct) -> None:

@@ -154,6 +154,14 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_says_what_to_do(keys, mon
     refused({**good, "format": 99}, "another version.*format 99")
     refused({**good, "identity": {**good["identity"], "settings_sha": "abc"}}, "another run.*settings_sha: abc")
     refused([1, 2], "another version")
+    for part in ("random", "optimizer", "scheduler", "model", "progress"):
+        refused({**good, "state": {k: v for k, v in good["state"].items() if k != part}}, "half of a checkpoint")
+        refused({**good, "state": {**good["state"], part: {"any": 1}}}, "does not fit")
+    state = good["state"]
+    refused({**good, "state": {**state, "progress": {**state["progress"], "epoch": -3}}}, "does not fit.*from 0")
+    refused({**good, "state": {**state, "optimizer": {**state["optimizer"], "state": {}}}}, "optimizer's state lacks")
+    nan = {name: tensor * float("nan") for name, tensor in state["model"].items()}
+    refused({**good, "state": {**state, "model": nan}}, "damaged: there are weights that are no numbers")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(DataError, match="cannot be read"):
         quick_start("BPR", "toy", keys)

@@ -11,6 +11,7 @@ from finished_runs import begun_run, created_run, finished_run
 
 from mmrec_host.cli.run_argument import find_run
 from mmrec_host.errors import DataError
+from mmrec_host.runs.record import RunRecord
 
 VALUES = {"recall@20": np.array([0.25, 0.5])}
 
@@ -54,3 +55,14 @@ def test_last_without_a_finished_run_is_an_error(tmp_path: Path) -> None:
     begun_run(tmp_path, "BPR")
     with pytest.raises(DataError, match="no run has finished"):
         find_run("last", tmp_path)
+
+
+def test_a_run_whose_process_is_gone_reads_interrupted(tmp_path: Path, ptmrec) -> None:
+    alive = begun_run(tmp_path, "BPR", seed=1)
+    assert "running" in ptmrec("runs", "--runs", tmp_path)[1]
+    alive._close()  # what the end of a process does: the lock is gone
+    killed = RunRecord.load(alive.path)
+    assert killed.status == "interrupted" and killed.info["status"] == "running"
+    assert "interrupted" in ptmrec("runs", "--runs", tmp_path)[1]
+    code, _, said = ptmrec("recommend", "--run", alive.path, "--user", "1")
+    assert code == 2 and "this is interrupted, no finished run" in said

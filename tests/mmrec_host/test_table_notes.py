@@ -76,3 +76,13 @@ def test_what_a_run_notes_stands_below_the_table_with_its_rows(tmp_path: Path) -
         changed(finished_run(tmp_path, label, values(0.2), seed), notes=notes)
     table = only(results_table(find_runs(tmp_path, "toys")))
     assert noted(table, "stage2") == f"A (seed 1); B: {note}" and noted(table, "diverged") == "B (seed 1): diverged"
+
+
+def test_rows_whose_scores_are_tied_at_a_cutoff_are_named_with_the_share_of_users(tmp_path: Path) -> None:
+    for label, seed, share in (("constant", 1, 0.25), ("constant", 2, 1.0), ("rounded", 1, 0.001), ("older", 1, None)):
+        run = finished_run(tmp_path, label, values(0.2), seed)
+        changed(run, **({} if share is None else {"ties": {"10": share / 2, "new/20": share}}))
+    assert noted(only(results_table(find_runs(tmp_path, "toys"))), "tied at the cutoff") == (
+        "On test the scores are tied at the cutoff, so that the sort decides which items count: constant, 100 % of "
+        "users at 20 (new). Another program may find other values."
+    )

@@ -11,9 +11,8 @@ import yaml
 
 import mmrec_configs
 from mmrec_host.config import load_config
-from mmrec_host.config_layers import find_yaml
+from mmrec_host.config_layers import STRUCTURE, find_yaml
 from mmrec_host.errors import ConfigError
-from mmrec_host.key_docs import STRUCTURE
 from mmrec_host.runs.finished_run import open_run
 from mmrec_host.trust import data_keys, leads_away
 from mmrec_host.yaml_values import dump, read_mapping
@@ -23,11 +22,11 @@ GROUPS = ("dataset", "encoder", "model", "peft")
 
 
 def test_every_key_is_declared_once_for_data_for_runs_or_for_the_user_alone():
-    declared = [key for keys in read_mapping(FOLDER / "trust.yaml").values() for key in keys]
+    declared = [key for keys in read_mapping(FOLDER / "keys.yaml").values() for key in keys]
     files = [FOLDER / "overall.yaml", *(path for group in GROUPS for path in (FOLDER / group).glob("*.yaml"))]
     there = {key for path in files for key in read_mapping(path)} - STRUCTURE
     assert len(declared) == len(set(declared))
-    assert there - set(declared) == set(), "say in mmrec_configs/trust.yaml who may set them"
+    assert there - set(declared) == set(), "say in mmrec_configs/keys.yaml what they may be, and who may set them"
     assert set(declared) - there == set(), "no YAML file has them any more"
 
 
@@ -70,7 +69,7 @@ NOT_ITS_OWN = {
     "save_model": False,
     "source_reviews": "http://127.0.0.1/x",
     "option_groups": {"encoder": "dataset"},
-    "minimum": {"epochs": -1},
+    "kinds": {"epochs": "any"},
     "tuned": {"toy": {"run_path": "elsewhere"}},
     "absent": {"epochs": 1},
     "never_heard_of": 1,
@@ -195,7 +194,7 @@ def test_keys_that_nobody_knows_are_left_out(tampered, caplog):
     ("key", "value", "message"),
     [
         ("epochs", "many", "epochs=many: must be a whole number"),
-        ("embedding_size", 0, "embedding_size=0: must be 1 or more"),
+        ("embedding_size", 0, "embedding_size=0: must be a whole number, 1 to 65536"),
         ("dataset", "../toy", "dataset='../toy': must be a name"),
         ("model", ["VBPR"], "must be a name"),
         ("encoder", "../x", "encoder='../x' is unknown"),

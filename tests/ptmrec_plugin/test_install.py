@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from made_up_fork import write_fork
 
 from mmrec_bridge import clone
 from mmrec_host.errors import UserError
@@ -55,6 +56,26 @@ def test_install_adds_two_files_and_uninstall_restores_the_tree(checkout: Path) 
     cached.write_bytes(b"bytecode of the stub")
     assert UninstallCommand().run(parsed(UninstallCommand(), "--mmrec-home", str(checkout))) == 0
     assert tree(checkout) == before
+
+
+def test_forks_without_src_or_with_names_in_capitals(tmp_path: Path) -> None:
+    capitals = {"utils/configurator.py": "folder = 'src/configs'\nname = config_dict['model'].upper()\n"}
+    main = {"main.py": "import os, sys\nopen('seen.txt', 'w').write(' '.join([os.getcwd(), sys.path[0], *sys.argv]))\n"}
+    flat = write_fork(tmp_path / "flat", main, source=".").resolve()
+    named = write_fork(tmp_path / "named", {**main, **capitals}).resolve()
+    for home, expected in (
+        (flat, {"models/ptmrec.py", "configs/model/PTMRec.yaml"}),
+        (named, {"src/models/ptmrec.py", "src/configs/model/PTMREC.yaml"}),
+    ):
+        before = tree(home)
+        assert {str(path.relative_to(home)) for path in install(home)} == expected == set(tree(home)) - set(before)
+        stub = next(text for name, text in tree(home).items() if name.endswith("ptmrec.py"))
+        assert (b"\nPTMREC = PTMRec\n" in stub) == (home == named)
+        uninstall(home)
+        assert tree(home) == before
+        run_main(home, ["-m", "BPR"])
+    assert (flat / "seen.txt").read_text() == f"{flat} {flat} main.py -m BPR"
+    assert (named / "seen.txt").read_text() == f"{named} {named / 'src'} src/main.py -m BPR"  # it looks for src/configs
 
 
 def test_yaml_leaves_the_schedule_to_the_plugin(checkout: Path) -> None:

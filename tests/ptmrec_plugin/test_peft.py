@@ -156,7 +156,7 @@ def handle_of(variant: str, encoder: str = "tiny", modalities=("v", "t"), **keys
         ("prompt", "tiny", {"vision_blocks": 2}, "2 and 1.*prompt_coupled=false"),
         ("coop", "tiny", {"text_blocks": [5]}, "from 0 to 2"),
         ("adapter", "tiny", {"adapt": ["conv"]}, "image tower.*q, k, v, out, mlp"),
-        ("adapter", "tiny", {"adapter_width": 0}, "adapter_width=0: must be 1 or more"),
+        ("adapter", "tiny", {"adapter_width": 0}, "adapter_width=0: must be a whole number, 1 to 65536"),
         ("adapter", "tiny", {"adapter_widht": 8}, "did you mean 'adapter_width'"),
         ("side", "tiny", {"vision_blocks": 0, "text_blocks": 0}, "nothing to tune with peft=side"),
         ("last_k", "tiny", {"text_blocks": 4}, "0 to 3"),

@@ -143,3 +143,26 @@ def test_a_trial_leaves_the_random_state_and_the_parameters_alone(tiny):
     plain = apply_variant(tiny.copy(), config, ["v", "t"]).state()
     assert torch.equal(torch.rand(1), drawn)
     assert all(torch.equal(first[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["peft_method: LORA", "peft_lora_alfa: 3"], "does not take these options.*lora_alfa"),
+        (["peft_method: LORRA"], "did you mean 'LORA'"),
+        (["peft_r: 3"], "peft_method=null: must be a method of peft"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(lines, message, toy_keys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mmrec_configs/peft").mkdir(parents=True)
+    own = ["variant: hf", "adapt: [q, v]", *([] if "method" in lines[0] else ["peft_method: null"]), *lines]
+    (tmp_path / "mmrec_configs/peft/own.yaml").write_text("\n".join(own))
+    monkeypatch.setattr("mmrec_host.runs.engine.load_dataset", lambda *_: pytest.fail("data were read"))
+    with pytest.raises(ConfigError, match=message):
+        quick_start("PTMRec", "toy", {**toy_keys, "peft": "own"})
+
+
+def test_peft_s_methods_have_no_default(toy_keys):
+    with pytest.raises(ConfigError, match="peft_method=null: must be a method of peft"):
+        quick_start("PTMRec", "toy", {**toy_keys, "peft": "hf"})

@@ -166,8 +166,14 @@ def test_a_prepared_dataset_is_accepted_with_its_pictures(old, monkeypatch):
     assert report["missing_images"] == []
 
 
-def test_the_stub_in_a_checkout_still_finds_its_class(monkeypatch):
+def test_the_stub_in_a_checkout_still_finds_its_class(tmp_path, monkeypatch):
+    for part in ("main.py", "common/abstract_recommender.py", "utils/quick_start.py", "configs/overall.yaml"):
+        (tmp_path / "src" / part).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / part).touch()
+    for folder in ("configs/model", "models"):
+        (tmp_path / "src" / folder).mkdir(parents=True)
     base = ModuleType("common.abstract_recommender")
+    base.__file__ = str(tmp_path / "src/common/abstract_recommender.py")
     base.GeneralRecommender = nn.Module
     monkeypatch.setitem(sys.modules, "common", ModuleType("common"))
     monkeypatch.setitem(sys.modules, "common.abstract_recommender", base)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from mmrec_host.errors import ConfigError
 
 
-class AbstractRecommender(nn.Module):
-    """The calls of MMRec's trainer, with the defaults that a model may keep."""
+class PlainResults(nn.Module):
+    """A module whose parameters may be replaced by plain tensors."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # `self.x = Parameter(...).to(device)` makes a plain tensor on a GPU and a parameter on a CPU. Models that count
@@ -19,6 +19,10 @@ class AbstractRecommender(nn.Module):
         if isinstance(value, Tensor) and not isinstance(value, nn.Parameter) and name in vars(self)["_parameters"]:
             del self._parameters[name]
         super().__setattr__(name, value)
+
+
+class AbstractRecommender(PlainResults):
+    """The calls of MMRec's trainer, with the defaults that a model may keep."""
 
     def pre_epoch_processing(self) -> None:
         """Called before each training epoch."""

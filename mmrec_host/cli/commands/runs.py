@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ...config_layers import folders, read_layer
+from ...config_layers import folders, read_layer, require_dataset_name
 from ...errors import DataError
 from ...printable import say
 
@@ -25,6 +25,8 @@ class RunsCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Print two lines a run, what came out and where it lies; `DataError` if there is none."""
+        if args.dataset is not None:
+            require_dataset_name(args.dataset)
         from ...runs.order import ended
         from ...runs.record import find_runs
 
@@ -34,7 +36,7 @@ class RunsCommand:
             raise DataError(f"no run{of} under {args.runs}. Run a model first, or name another folder with --runs.")
         for record in records:
             began = datetime.fromisoformat(record.info["started"]).astimezone()
-            say(f"{began:%Y-%m-%d %H:%M}  {record.info['status']:<8}  {line(record.info)}\n  {record.path}")
+            say(f"{began:%Y-%m-%d %H:%M}  {record.status:<11}  {line(record.info)}\n  {record.path}")
         return 0
 
 

@@ -6,8 +6,10 @@ import argparse
 import logging
 from pathlib import Path
 
-from ...config_layers import folders, read_layer
+from ...config_layers import folders, read_layer, require_dataset_name
 from ...errors import ConfigError, DataError
+from ...files import write_whole
+from ...outputs import require_output
 from ...printable import say
 from ...reporting import FORMATS
 
@@ -28,6 +30,7 @@ class TableCommand:
         parser.add_argument("--metrics", type=_names, metavar="NAMES", help="such as recall@20,ndcg@20")
         parser.add_argument("--cost", action="store_true", help="also parameters, time, memory and what tuning cost")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
+        parser.add_argument("--force", action="store_true", help="replace the files that --output and --plot name")
         parser.add_argument(
             "--plot", type=Path, metavar="FILE", help="also draw a point a row into a picture, such as x.png"
         )
@@ -42,6 +45,9 @@ class TableCommand:
         """Print one table a protocol, draw the first; `DataError` if no run has finished."""
         if args.axes is not None and (args.plot is None or len(args.axes) != 2):
             raise ConfigError("--axes: must name two columns, as X,Y, and belongs to --plot FILE.")
+        require_dataset_name(args.dataset)
+        for path in filter(None, (args.output, args.plot)):
+            require_output(path, args.force)
         from ...reporting.render import render
         from ...reporting.scatter import draw_scatter
         from ...reporting.tables import results_table
@@ -64,7 +70,7 @@ class TableCommand:
         if args.output is None:
             say(text)
         else:
-            args.output.write_text(text + "\n", encoding="utf-8")
+            write_whole(args.output, f"{text}\n".encode())
             log.info("written: %s", args.output)
         return 0
 
