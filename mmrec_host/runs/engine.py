@@ -28,7 +28,7 @@ from .curves import draw_curve
 from .follower import FollowedRecord
 from .record import RunRecord, same_run
 from .saved_model import best_state, bring_back, save_model
-from .tracking import Tracking, tracker_names
+from .tracking import Tracking, trackers_of
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def run(config: Config, since: datetime | None = None) -> Result:
     reset_peak_memory()
     options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
     require_sound(config)
-    tracker_names(config)
+    trackers = trackers_of(config)
     root = Path(config["run_path"])
     earlier = find_earlier(root, config, since)
     if earlier is not None and earlier.info["status"] == "finished":
@@ -81,7 +81,7 @@ def run(config: Config, since: datetime | None = None) -> Result:
         record.begin(config, protocol(config, dataset), loader.features.fingerprint, model)
         log.info("%s, seed %s: %s", config.label(), config["seed"], dataset.counts())
         checkpoint = Checkpoint(record.path / "resume.pt", record.identity(), config["checkpoint_interval"])
-        tracking = Tracking(config, record)
+        tracking = Tracking(trackers, config, record)
 
         def log_epoch(line: Mapping[str, Any]) -> None:
             record.log_epoch(line)

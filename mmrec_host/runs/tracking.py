@@ -51,40 +51,45 @@ class Tracker(Protocol):
 
 
 TRACKERS = Registry("tracker", group="mmrec.trackers")
-"""Name -> `make(run: TrackedRun) -> Tracker`; `make.package` is what it needs, the name of an extra too."""
+"""Name -> `make(run: TrackedRun) -> Tracker`; ours need the package of the extra that is called as they are."""
 
 
-def tracker_names(config: Config) -> list[str]:
-    """The key `track`, a name or a list.
+def trackers_of(config: Config) -> dict[str, Callable[[TrackedRun], Tracker]]:
+    """The trackers that the key `track`, a name or a list, names.
 
     Raises:
         ConfigError: an unknown tracker, or one whose package is not installed.
     """
     said = config["track"] or []
-    names = [said] if isinstance(said, str) else list(said)
-    for name in names:
-        try:
-            TRACKERS.get(name)
-        except ImportError as error:
-            raise ConfigError(
-                f"track={name}: its package cannot be imported ({error}). pip install 'ptmrec[{name}]', or leave it "
-                "out of `track`."
-            ) from error
-    return names
+    return {name: _tracker(name) for name in ([said] if isinstance(said, str) else said)}
+
+
+def _tracker(name: str) -> Callable[[TrackedRun], Tracker]:
+    try:
+        return TRACKERS.get(name)  # type: ignore[no-any-return]
+    except ConfigError as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
+        raise ConfigError(
+            f"track={name}: its package cannot be imported ({error.__cause__}). pip install 'ptmrec[{name}]', or leave "
+            "it out of `track`."
+        ) from error
 
 
 class Tracking:
     """The trackers of one run; in processes beside the main one there are none."""
 
-    def __init__(self, config: Config, record: RunRecord) -> None:
+    def __init__(
+        self, makers: Mapping[str, Callable[[TrackedRun], Tracker]], config: Config, record: RunRecord
+    ) -> None:
         self.known = {_place(line): number for number, line in enumerate(record.epochs())}
         parameters = {f"parameters/{name}": n for name, n in record.info["parameters"].items()}
         info, settings = record.info, plain({**config, **parameters})
         run = TrackedRun(record.path, info["dataset"], info["label"], settings, bool(self.known))
         self.trackers: dict[str, Tracker] = {}
-        for name in tracker_names(config) if is_main() else []:
+        for name, make in makers.items() if is_main() else ():
             with _left_out_if_it_fails(name):
-                self.trackers[name] = TRACKERS.get(name)(run)
+                self.trackers[name] = make(run)
 
     def log(self, line: Mapping[str, Any]) -> None:
         """What the record notes of an epoch; one that it had noted before the run was resumed is known already."""

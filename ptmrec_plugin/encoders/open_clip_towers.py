@@ -81,15 +81,7 @@ def build_open_clip(config: Any) -> DualEncoder:
         "context_length": context,
     }
     pad = getattr(getattr(tokenizer, "tokenizer", None), "pad_token_id", 0) or 0
-    return DualEncoder(
-        f"open_clip:{_placeless(name)}:{_placeless(pretrained)}", model, preprocess, tokenizer, pad, identity
-    )
-
-
-def _placeless(name: str | None) -> str:
-    """Of a file or folder its name alone: the same weights elsewhere are the same encoder."""
-    kind, colon, place = str(name).rpartition("local-dir:")
-    return f"{kind}{colon}{Path(place).name}" if colon or Path(place).exists() else place
+    return DualEncoder(f"open_clip:{name}:{pretrained}", model, preprocess, tokenizer, pad, identity)
 
 
 @contextmanager

@@ -258,7 +258,10 @@ def test_before_it_is_prepared_the_host_says_how_and_what_it_costs(tmp_path):
             "--interactions, --min-rating: the split",
         ),
         (["mini", "--interactions", "x.csv"], "'mini' is made by 'mini' when it is first used"),
-        (["baby", "published_counts=[1]"], r"published_counts=\[1\]: must be \[\] \| list of 3 whole numbers, 1 or more"),
+        (
+            ["baby", "published_counts=[1]"],
+            r"published_counts=\[1\]: must be \[\] \| list of 3 whole numbers, 1 or more",
+        ),
         (["baby", "source_review=x"], "unknown key 'source_review', did you mean 'source_reviews'"),
     ],
 )

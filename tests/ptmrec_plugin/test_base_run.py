@@ -49,6 +49,18 @@ def test_the_base_s_run_is_the_one_that_the_command_line_would_make(toy_keys):
     assert without_times(stage1) == without_times(plain.record.epochs())
 
 
+def test_a_window_selects_in_a_stage_one_that_was_found_as_it_did_when_it_was_trained(toy_keys):
+    keys = {**toy_keys, **KEYS, "mode": "frozen", "epochs": 12, "selection_window": 3}
+    base = quick_start("VBPR", "toy", {k: v for k, v in keys.items() if k not in {*KEYS, "mode"} - {"learning_rate"}})
+    found = quick_start("PTMRec", "toy", keys)
+    assert [run.info["model"] for run in runs(toy_keys)].count("VBPR") == 1
+    scores = [line["valid"]["recall@20"] for line in base.record.epochs()]
+    means = [sum(scores[max(0, i - 2) : i + 1]) / len(scores[max(0, i - 2) : i + 1]) for i in range(len(scores))]
+    assert found.record.info["best"]["epoch"] == base.record.info["best"]["epoch"] == 1 + means.index(max(means))
+    assert found.record.info["best"]["epoch"] != 1 + scores.index(max(scores))  # or nothing would be seen here
+    assert (found.test, found.valid) == (base.test, base.valid)
+
+
 def test_what_stage_one_took_is_counted_where_it_was_found_too(toy_keys):
     first = quick_start("PTMRec", "toy", {**toy_keys, **KEYS, "mode": "frozen"})
     (base,) = [run for run in runs(toy_keys) if run.info["model"] == "VBPR"]

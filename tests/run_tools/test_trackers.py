@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import pytest
 
 from mmrec_host.errors import ConfigError
 from mmrec_host.quick_start import quick_start
-from mmrec_host.runs import tracking
 from mmrec_host.runs.record import find_runs
 from mmrec_host.runs.tracking import TRACKERS
 from tests.interrupted_runs import Interrupted, interrupt_after
@@ -96,11 +96,9 @@ def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(keys, told, monkey
 def test_what_cannot_be_tracked_is_said_before_anything_is_read(keys, monkeypatch):
     with pytest.raises(ConfigError, match="unknown tracker 'tensorbord', did you mean 'tensorboard'"):
         quick_start("BPR", "toy", {**keys, "track": "tensorbord"})
-
-    def missing(name):
-        raise ModuleNotFoundError("No module named 'trackio'")
-
-    monkeypatch.setattr(tracking.TRACKERS, "get", missing)
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    monkeypatch.delitem(sys.modules, "run_tools.trackers.trackio", raising=False)
+    monkeypatch.delitem(TRACKERS._objects, "trackio", raising=False)
     with pytest.raises(ConfigError, match=r"pip install 'ptmrec\[trackio\]'"):
         quick_start("BPR", "toy", {**keys, "track": ["trackio"]})
     assert find_runs(keys["run_path"], "toy") == []
@@ -147,16 +145,25 @@ def wandb_records(file: Path) -> Iterator[bytes]:
             start += room
 
 
-def test_wandb_writes_it_offline(keys, monkeypatch):
-    pytest.importorskip("wandb")
+def whole_wandb_file(file: Path) -> list:
+    """Its records, once the last is there: W&B's own process writes on after a run's end has returned."""
     from wandb.proto.wandb_internal_pb2 import Record
 
+    for _ in range(100):
+        records = [Record.FromString(raw) for raw in wandb_records(file)]
+        if records and records[-1].WhichOneof("record_type") == "exit":
+            return records
+        time.sleep(0.2)
+    raise AssertionError(f"{file} never ended")
+
+
+def test_wandb_writes_it_offline(keys, monkeypatch):
+    pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     result = quick_start("PTMRec", "toy", {**keys, **STAGES, "track": ["wandb"]})  # its base's run inside it
     (file,) = (result.record.path / "wandb").glob("offline-run-*/*.wandb")
     points, summary, names = [], {}, set()
-    for raw in wandb_records(file):
-        record = Record.FromString(raw)
+    for record in whole_wandb_file(file):
         values = {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in record.history.item}
         if "valid/recall@20" in values:
             points.append((record.history.step.num, values["valid/recall@20"]))
@@ -178,6 +185,20 @@ def test_mlflow_reads_it(keys, monkeypatch, tmp_path: Path):
     assert_curve(sorted((each.step, each.value) for each in history), record)
     assert run.info.status == "FINISHED" and run.data.params["epochs"] == "3"
     assert run.data.metrics["result/test/recall_at_20"] == pytest.approx(record.info["test"]["recall@20"])
+
+
+def test_mlflow_takes_the_names_of_all_columns(keys, monkeypatch, tmp_path: Path):
+    mlflow = pytest.importorskip("mlflow")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    record = quick_start("PTMRec", "toy", {**keys, **STAGES, "track": ["mlflow"]}).record
+    client = mlflow.MlflowClient(uri)
+    runs = client.search_runs([client.get_experiment_by_name("ptmrec-toy").experiment_id])
+    (tuned,) = (run for run in runs if run.data.tags["ptmrec.folder"] == record.path.name)
+    assert tuned.info.status == "FINISHED"
+    assert len([name for name in tuned.data.metrics if name.startswith("result/columns/")]) == len(
+        [value for value in record.info["columns"].values() if isinstance(value, int | float)]
+    )
 
 
 def test_trackio_reads_it(keys, monkeypatch, tmp_path: Path):
