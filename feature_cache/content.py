@@ -21,6 +21,7 @@ from .builds import BuildState, canonical_json, load_state, run_build
 from .content_report import UNKNOWN_TEXT, ContentReport, make_report
 from .errors import CacheError
 from .image_store import ImageStore
+from .pixels import PIXELS, is_redrawn
 from .raw_folder import LARGEST_IMAGE, BrokenImageError, ItemText, RawFolder, read_image, read_texts, scan_folder
 from .store import Store
 
@@ -45,6 +46,7 @@ class Content:
         n_items: items of the dataset; ids are 0 to n_items - 1.
         digest: SHA-256, chained over the images, titles and texts in the order of the ids.
         report: what was missing.
+        pixels: the revision of `upright_rgb` that the pictures' pixels depend on; 1 where all revisions make the same.
 
     Args:
         listing: of the folder's files, `RawFolder.listing`.
@@ -62,6 +64,7 @@ class Content:
         try:
             self.digest: str = state.notes["digest"]
             self.report = ContentReport.from_json(state.notes["report"])
+            self.pixels = PIXELS if state.notes.get("redrawn") else 1
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CacheError(
                 f"{store.path}: the record of the item content is damaged ({error!r}). Delete this folder, or put it "
@@ -109,7 +112,8 @@ def import_content(
     folder = Path(folder)
     raw = scan_folder(folder, n_items, largest_image)
     key = _state_key(raw.listing)
-    start = BuildState(n_items, {"listing": raw.listing}, notes={"broken_images": {}, "digest": ""})
+    identity = {"listing": raw.listing, "pixels": PIXELS}
+    start = BuildState(n_items, identity, notes={"broken_images": {}, "digest": "", "redrawn": 0})
     state = load_state(store.get_intact(key))
     if state is None or not state.complete or not state.continues(start):
         texts = read_texts(folder / "items.jsonl", n_items)
@@ -141,7 +145,7 @@ def _next_chunk(
     raw: RawFolder, gathered: ImageStore, texts: dict[int, ItemText], state: BuildState, largest_image: int
 ) -> tuple[BuildState, dict[bytes, bytes]]:
     entries: dict[bytes, bytes] = {}
-    broken, digest = dict(state.notes["broken_images"]), state.notes["digest"]
+    broken, digest, redrawn = dict(state.notes["broken_images"]), state.notes["digest"], state.notes["redrawn"]
     item, nbytes = state.n_done, 0
     while item < min(state.n_items, state.n_done + CHUNK_ITEMS) and nbytes < CHUNK_BYTES:
         image = None
@@ -154,6 +158,8 @@ def _next_chunk(
             image = gathered.image(raw.gathered[item])
         title, text, _ = texts.get(item, ItemText())
         image, title, text = image or grey_png(), _storable(title), _storable(text or title or UNKNOWN_TEXT)
+        with Image.open(io.BytesIO(image)) as picture:
+            redrawn += is_redrawn(picture)
         record = {"image": hashlib.sha256(image).hexdigest(), "title": title, "text": text}
         entries[_item_key(raw.listing, item)] = canonical_json(record)
         entries[_image_key(record["image"])] = image
@@ -163,7 +169,7 @@ def _next_chunk(
         digest = sha.hexdigest()
         nbytes += len(image)
         item += 1
-    notes = {"broken_images": broken, "digest": digest}
+    notes = {"broken_images": broken, "digest": digest, "redrawn": redrawn}
     if item == state.n_items:
         notes["report"] = make_report(raw, texts, broken, state.n_items).to_json()
     return replace(state, n_done=item, notes=notes), entries

@@ -17,8 +17,18 @@ from PIL import Image, UnidentifiedImageError
 from .errors import CacheError
 from .image_store import ImageStore
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")  # of several files for an item, the first in this order
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".avif",
+    ".tif",
+    ".tiff",
+)  # of several files for an item, the first in this order
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF")
 LARGEST_IMAGE = 50_000_000  # bytes of an image file, unless a caller says otherwise
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .config_layers import collect_layers, value_errors
 from .errors import ConfigError, noted
+from .foreign_keys import FOREIGN
 from .kinds import shortened
 from .registry import nearest
 from .yaml_values import dump, flow, parse_value, read_mapping, written_like
@@ -124,6 +125,11 @@ def known_keys(model: str, dataset: str, overrides: Mapping[str, Any], files: Se
     return {key for layer in collect_layers(model, dataset, _changes(overrides, files)[0]) for key in layer.values}
 
 
+def _hint(key: str, known: Iterable[str]) -> str:
+    """The end of a sentence on an unknown key: what stands in for it here, or the nearest known one."""
+    return f". {FOREIGN[key]}" if key in FOREIGN else nearest(key, known)
+
+
 def load_config(
     model: str,
     dataset: str,
@@ -153,7 +159,7 @@ def load_config(
         search.update(layer.search)
         absent.update(layer.absent)
     errors = [
-        f"{f'{where[key]}: ' if where[key] else ''}unknown key {shortened(key)!r}{nearest(key, values)} "
+        f"{f'{where[key]}: ' if where[key] else ''}unknown key {shortened(key)!r}{_hint(key, values)} "
         "`ptmrec list keys MODEL` prints those that there are."
         for key in changes
         if key not in values and key not in elsewhere

@@ -27,6 +27,8 @@ def resolve_device(config: Config) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise ConfigError(f"device={name!r}: must be auto, cpu, cuda or cuda:<number>.") from error
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError(f"device={name}: torch sees no Metal device here; device=auto takes what there is.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device={name}: torch sees no CUDA device here; device=auto takes what there is.")
     return device

@@ -6,8 +6,10 @@ import csv
 import gzip
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
+import numpy as np
 from raw_dataset import N_ITEMS, N_USERS, write_dataset
 
 AMAZON = {"sports": "Sports_and_Outdoors", "baby": "Baby"}
@@ -50,3 +52,12 @@ def write_sources(place: Path) -> None:
     for name, table in tables.items():
         with (place / name).open("w", newline="") as file:
             csv.writer(file).writerows(table)
+    (place / "shop_export").mkdir()
+    shutil.copy(place / "orders.csv", place / "shop_export")
+    np.save(place / "v.npy", np.arange(2.0 * N_ITEMS).reshape(N_ITEMS, 2))
+    (place / "ids.txt").write_text("\n".join(str(row["itemID"]) for row in items) + "\n")
+    (place / "downloads").mkdir()
+    with zipfile.ZipFile(place / "downloads/ml-1m.zip", "w") as archive:
+        ratings = "\n".join(f"{user}::{item}::4::{n}" for n, (user, item, *_) in enumerate(rows))
+        archive.writestr("ml-1m/ratings.dat", ratings)
+        archive.writestr("ml-1m/movies.dat", "\n".join(f"{row['itemID']}::{row['title']}::Drama" for row in items))

@@ -113,7 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if file.stem != "mini":
                 values["metrics"] = ["recall@2"]
                 values["keys"] = values.get("keys", {}) | {"selection": "warm"}  # too few items are new to select by
-        else:
+        elif file.parent.name != "source":
             values |= SMALL.get(file.stem, {})
             values.pop("tuned", None)
             values["search"] = {key: choices[:1] for key, choices in values.pop("search", {}).items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 import re
 from collections.abc import Collection, Sequence
@@ -15,6 +13,7 @@ from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
 from .items import Item
 from .options import AmazonFiles
+from .tables.literals import parse_object
 from .tables.text_lines import read_lines
 from .tables.values import as_names, as_number, as_text, first_path
 from .web import Reach
@@ -32,12 +31,14 @@ class AmazonSource:
         progress: show progress bars.
     """
 
+    describes = True
     raw_names = ("user_id", "asin")  # in the id maps, as MMRec's notebooks have them
 
     def __init__(self, files: AmazonFiles, folder: Path, reach: Reach, progress: bool) -> None:
         self.expected = files.published_counts
         self.images: Path | None = None
         self.columns: dict[str, Any] = {}
+        self.notes: list[str] = []
         self._files, self._folder, self._reach, self._progress = files, folder, reach, progress
 
     def listing(self) -> str:
@@ -69,12 +70,13 @@ def read_reviews(path: Path, faults: Faults) -> InteractionLog:
     """
     log = LogBuilder()
     for number, line in read_lines(path, faults):
-        row = _parse(line)
+        row = parse_object(line)
         user, item = (as_text(row.get(key)) for key in ("reviewerID", "asin"))
         time = as_number(row.get("unixReviewTime"))
         if user and item and not math.isnan(time):
             log.add(user, item, as_number(row.get("overall")), time)
         elif line.strip():
+            log.leave_out()
             faults.add("broken review (skipped)", f"{path.name}, line {number}: {line}")
     return log.build()
 
@@ -94,7 +96,7 @@ def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], fa
         found = ASIN.search(line)
         if found and found[1] not in wanted:  # a category has many times the items of its 5-core
             continue
-        row = _parse(line)
+        row = parse_object(line)
         asin = as_text(row.get("asin"))
         if asin in wanted:
             if asin in items:
@@ -106,17 +108,6 @@ def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], fa
         elif line.strip() and not row:
             faults.add("broken line of metadata (skipped)", f"{path.name}, line {number}: {line}")
     return items
-
-
-def _parse(line: str) -> dict[str, Any]:
-    """The object in a line; empty if there is none."""
-    for parse in (json.loads, ast.literal_eval) if line.startswith('{"') else (ast.literal_eval, json.loads):
-        try:
-            row = parse(line.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-        return row if isinstance(row, dict) else {}
-    return {}
 
 
 def _field(row: dict[str, Any], name: str) -> str:

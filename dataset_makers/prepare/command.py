@@ -20,7 +20,13 @@ class PrepareCommand:
         add_arguments(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """Prepare, and print the report."""
+        """Prepare, and print the report; or say what a folder is."""
+        if args.check is not None:
+            from .check.folder import check_folder
+
+            finding = check_folder(args.check)
+            say(str(finding))
+            return 0 if finding.runs else 2
         from .preparation import prepare
         from .read_options import read_options
         from .report import describe

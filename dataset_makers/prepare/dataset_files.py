@@ -28,7 +28,7 @@ def read_report(folder: Path) -> dict[str, Any]:
 def _is_report(report: Mapping[str, Any]) -> bool:
     """Whether what is said in it of files and counts has the shape that it is written in."""
     mappings = (report.get(name) or {} for name in ("files", "older", "counts", "columns", "faults"))
-    lists = (report.get(name) or [] for name in ("found", "notes"))
+    lists = (report.get(name) or [] for name in ("found", "notes", "warnings", "features"))
     if not all(isinstance(m, dict) for m in mappings) or not all(isinstance(texts, list) for texts in lists):
         return False
     shas = {**(report.get("files") or {}), **(report.get("older") or {})}

@@ -18,7 +18,7 @@ from mmrec_host.errors import ConfigError, DataError
 from mmrec_host.progress_bar import progress_bar
 
 from .disk import require_space
-from .tables.text_lines import GZIP_MAGIC
+from .tables.containers import GZIP, holder
 from .web import NotPublic, Reach, Web
 
 log = logging.getLogger(__name__)
@@ -45,19 +45,24 @@ def fetched(source: str, folder: Path, reach: Reach, progress: bool) -> Path:
     scheme, separator, _ = source.partition("://")
     if not separator:
         path = Path(source).expanduser()
-        if not path.is_file():
-            raise DataError(
-                f"{path}: there is no such file. It stands in for a download: name the file, or an address."
-            )
+        if not holder(path).is_file() and not path.is_dir():
+            raise DataError(f"{path}: there is no such file. Name a file, or an address to download it from.")
         return path
     if scheme.lower() not in ("http", "https"):
         raise ConfigError(f"{source}: only http and https addresses are fetched; a local file is given by its path.")
+    source, member = _archive_and_member(source)
     readable = re.sub(r"[^\w.-]", "_", source.split("?")[0].rstrip("/").rpartition("/")[2]) or "download"
     path = folder / f"{hashlib.sha256(source.encode()).hexdigest()[:8]}-{readable}"  # addresses may end alike
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         asyncio.run(_download(source, path, reach, progress))
-    return path
+    return path / member if member else path
+
+
+def _archive_and_member(source: str) -> tuple[str, str]:
+    """An address, and behind it the file in a zip archive that it leads to (`…/ml-1m.zip/ml-1m/ratings.dat`)."""
+    archive, zipped, member = source.partition(".zip/")
+    return (archive + ".zip", member) if zipped else (source, "")
 
 
 async def _download(source: str, path: Path, reach: Reach, progress: bool) -> None:
@@ -80,7 +85,7 @@ async def _download(source: str, path: Path, reach: Reach, progress: bool) -> No
                     raise _refusal(source, reason) from error
                 log.info("%s: %s; trying again", source, reason)
                 await asyncio.sleep(BACK_OFF * 2 ** max(failures - 1, 0))
-    if path.suffix == ".gz" and not _starts_with(part, GZIP_MAGIC):
+    if path.suffix == ".gz" and not _starts_with(part, GZIP):
         part.unlink()
         raise DataError(f"{source}: what came is no gzip file, perhaps a page that says that the file has moved.")
     os.replace(part, path)

@@ -25,6 +25,11 @@ class Faults:
         """How many faults of a kind there were."""
         return self._counts.get(kind, 0)
 
+    def listed(self) -> str:
+        """All of them in one text, `: 12 × kind, such as example; 3 × …`; empty where there are none."""
+        kinds = (f"{n:,} × {kind}, such as {self._examples[kind][0]}" for kind, n in self._counts.items())
+        return ": " + "; ".join(kinds) if self._counts else ""
+
     @property
     def total(self) -> int:
         """How many faults of all kinds there were."""

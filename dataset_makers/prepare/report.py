@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 from feature_cache.image_store import FOLDER as IMAGES
 
-from .arguments import elsewhere
 from .dataset_files import REPORT
 from .images.gathering import PRIVATE
+from .interactions_table import WARNING
+from .warnings import next_command, without_pictures
 
 
 def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
     """The report as text: what is there, what was wrong with the source, and what to run next."""
-    lines = [f"{folder}: " + ", ".join(f"{n:,} {name}" for name, n in report["counts"].items())]
+    warnings = [*report.get("warnings", ()), *without_pictures(report, report["options"])]
+    notes = report.get("notes", [])
+    lines = [WARNING + text for text in warnings] + [note for note in notes if note.startswith(WARNING)]
+    lines += [f"{folder}: " + ", ".join(f"{n:,} {name}" for name, n in report["counts"].items())]
     if report["rows read"] is not None:
         lines.append(f"  of {report['rows read']:,} rows read")
     for table, columns in report["columns"].items():
@@ -23,7 +26,7 @@ def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
         lines.append(
             f"  columns of {table}: " + ", ".join(f"{key}={name}" for key, name in zip(columns, shown) if name)
         )
-    lines += [f"  {note}" for note in report.get("notes", [])]
+    lines += [f"  {note}" for note in notes if not note.startswith(WARNING)]
     lines += _faults(report["faults"])
     images = report.get("images")
     if images is not None:
@@ -37,7 +40,7 @@ def describe(report: dict[str, Any], folder: Path, data_path: str) -> str:
             )
     files = [*report["files"], *([IMAGES] if (folder / IMAGES).is_dir() else []), REPORT]
     lines.append(f"files: {', '.join(files)}")
-    lines.append(f"next: ptmrec -m PTMRec VBPR -d {shlex.quote(folder.name)}{elsewhere(data_path)}")
+    lines.append(f"next: {next_command(report, folder.name, data_path)}")
     return "\n".join(lines)
 
 

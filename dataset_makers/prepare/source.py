@@ -18,6 +18,8 @@ class Source(Protocol):
         raw_names: what the id maps call a user's and an item's raw id.
         expected: users, items and interactions that there must be, or nothing.
         images: the folder of image files that items name, or None.
+        describes: there is something that describes items.
+        notes: what is worth a word in the report; filled by reading.
         columns: table -> meaning -> column or columns that were read, for the report; filled by reading.
     """
 
@@ -25,6 +27,8 @@ class Source(Protocol):
     expected: list[int]
     images: Path | None
     columns: dict[str, Any]
+    describes: bool
+    notes: list[str]
 
     def listing(self) -> str:
         """A digest of what else the items depend on and may change: with another one they are written anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -99,7 +100,15 @@ def main(argv: Sequence[str] | None = None, prog: str = "ptmrec") -> int:
     return code
 
 
+def _show_what_can_be_shown() -> None:
+    """A sign that the terminal's encoding lacks becomes `?`, and no command ends by it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _main(argv: Sequence[str] | None, prog: str) -> int:
+    _show_what_can_be_shown()
     argv = list(sys.argv[1:] if argv is None else argv)
     of_all = ("--version", "-h", "--help") if prog == "ptmrec" else ("--version",)
     if argv and argv[0].startswith("-") and argv[0] not in of_all:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from ..registry import Registry
+from .array_files import read_array
 
 FEATURES = Registry("feature source", group="mmrec.features")
 MODALITIES = {"v": "image", "t": "text"}
-UNREADABLE = (OSError, ValueError, EOFError, TypeError, KeyError, OverflowError, MemoryError, zipfile.BadZipFile)
-"""What numpy raises of a file that is no array."""
 
 
 @dataclass(frozen=True)
@@ -52,33 +50,18 @@ def file_features(config: Any, folder: Path, n_items: int) -> Features:
     sha = hashlib.sha256()
     for modality in wanted_modalities(config):
         path = folder / str(names[modality])
-        array = _read_array(path)
+        if not path.exists():
+            raise DataError(
+                f"{path}: there is no such file. features=files needs it; with one modality only, say modalities=[t] "
+                "or modalities=[v]; raw images and texts are encoded with features=encoder."
+            )
+        array = read_array(path)
         with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused by `load_features`
             array = array.astype(np.float32, copy=False)
         tables[modality] = torch.from_numpy(np.ascontiguousarray(array))
         sha.update(modality.encode())
         sha.update(tables[modality].numpy().data)  # as a buffer: bytes would be two more copies of the table
     return Features(**tables, fingerprint=f"files:{sha.hexdigest()[:16]}")
-
-
-def _read_array(path: Path) -> np.ndarray:
-    """The numbers in a `.npy` file; `DataError` for a file that holds anything else."""
-    if not path.is_file():
-        there = "is no ordinary file" if path.exists() else "there is no such file"
-        raise DataError(
-            f"{path}: {there}. features=files needs it; with one modality only, say modalities=[t] or modalities=[v]; "
-            "raw images and texts are encoded with features=encoder."
-        )
-    try:
-        array = np.load(path, allow_pickle=False)
-    except UNREADABLE as error:
-        raise DataError(f"{path}: is no array that can be read safely: {error}.") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        found = f"values of the type {array.dtype}" if isinstance(array, np.ndarray) else "several arrays"
-        raise DataError(
-            f"{path}: holds {found}. Features are numbers, [n_items, d]: write them as float32, with np.save."
-        )
-    return array
 
 
 def wanted_modalities(config: Any) -> list[str]:
@@ -112,13 +95,15 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
         name = f"{MODALITIES[modality]} features of {folder.name} (features={config['features']})"
         if table.ndim != 2 or len(table) != n_items or not table.shape[1]:
             raise DataError(
-                f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d], d 1 or more. Row i "
-                "must be item i; make the features anew for this dataset."
+                f"{name}: shape {list(table.shape)}, but {n_items} items need [{n_items}, d], d 1 or more. Row i must "
+                "be item i; `ptmrec prepare` brings rows with raw ids into that order (--image-features FILE "
+                "--feature-ids FILE)."
             )
         bad = torch.nonzero(~torch.isfinite(table).all(1)).flatten()
         if len(bad):
             raise DataError(
-                f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}."
+                f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}. "
+                "`ptmrec prepare` fills such rows by the mean (--image-features FILE --feature-ids FILE)."
             )
     order = shuffled_order(config, n_items)
     if order is not None:

@@ -14,10 +14,10 @@ from open_clip import CLIP, CustomTextCLIP
 from PIL import Image
 from torch import Tensor, nn
 
+from feature_cache.pixels import upright_rgb
 from mmrec_host.registry import Registry
 
 from .choose_towers import choose_tower, reference_features, require_parity
-from .pictures import as_rgb
 from .sample_items import TEXTS, noise
 from .towers import States, Tower
 from .unfuse import unfuse
@@ -93,7 +93,7 @@ class DualEncoder(nn.Module):
 
     def pixels(self, images: Sequence[bytes]) -> Tensor:
         """Pixels [n, 3, h, w] of encoded images."""
-        return torch.stack([self.preprocess(as_rgb(Image.open(io.BytesIO(raw)))) for raw in images])
+        return torch.stack([self.preprocess(upright_rgb(Image.open(io.BytesIO(raw)))) for raw in images])
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Token ids [n, length], cut to the longest of these texts."""

@@ -38,6 +38,8 @@ class EncoderFeatures:
             "gap": config["planted_gap"],
             "norm": config["feature_norm"],
         }
+        if "v" in tables and items.content.pixels > 1:
+            shown["pixels"] = items.content.pixels
         digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12]
         return Features(**tables, fingerprint=f"encoder:{config['encoder']}:{digest}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,8 +19,11 @@ from mmrec_host.ranks import is_main, n_processes, rank
 from ..encoders.build import build_encoder, encoder_identity
 from ..encoders.dual import DualEncoder
 from ..encoders.towers import States
+from .cut_texts import describe_cut
 from .load_ahead import load_ahead, n_workers
 from .transform import Transform
+
+log = logging.getLogger(__name__)
 
 
 class Adapted(Protocol):
@@ -67,6 +71,7 @@ class ItemEncoder:
             "modality": modality,
             "content": self.content.digest,
             "chunk": self.chunk,
+            **({"pixels": self.content.pixels} if modality == "v" and self.content.pixels > 1 else {}),
             **more,
         }
 
@@ -131,6 +136,8 @@ class ItemEncoder:
         arrays = DerivedArrays(self.store, self._fields(modality, kind="pooled", dtype="float32", **more), self.n_items)
 
         encoder = (lambda: self.encoder) if tuned is None else (lambda: tuned.encoder)
+        if modality == "t" and is_main() and not arrays.intact():
+            self._say_what_is_cut(encoder())
 
         def encode(inputs: Tensor) -> list[np.ndarray]:
             compute = self.encoder.encode if tuned is None else tuned.encode
@@ -138,6 +145,11 @@ class ItemEncoder:
 
         label = f"encode {modality}" if tuned is None else f"encode {modality}, tuned"
         return torch.from_numpy(self._build(arrays, label, encoder, encode).table()).to(self.config["device"])
+
+    def _say_what_is_cut(self, encoder: DualEncoder) -> None:
+        said = describe_cut(encoder.tokenize, [self.content.text(item) for item in range(self.n_items)])
+        if said:
+            log.warning("%s: %s", self.config["dataset"], said)
 
     def states(self, encoder: DualEncoder, modality: str, cut: int) -> DerivedArrays:
         """Activations that enter block `cut`, float16, of texts only the tokens that are there.

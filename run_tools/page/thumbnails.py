@@ -8,9 +8,10 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from feature_cache import Content
+from feature_cache.pixels import upright_rgb
 from feature_cache.raw_folder import FORMATS
 
 log = logging.getLogger(__name__)
@@ -51,13 +52,11 @@ def make_thumbnail(encoded: bytes, side: int) -> Thumbnail:
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            flat = upright_rgb(image)
     except Exception as error:  # Pillow's decoders raise errors of many kinds
         log.warning("a picture in the cache cannot be decoded, and is shown grey (%s)", error)
-        upright = Image.new("RGBA", (side, side), "grey")
-    upright.thumbnail((side, side))
-    flat = Image.new("RGB", upright.size, "white")
-    flat.paste(upright, mask=upright)
+        flat = Image.new("RGB", (side, side), "grey")
+    flat.thumbnail((side, side))
     file = io.BytesIO()
     flat.save(file, "JPEG", quality=QUALITY, optimize=True)
     return Thumbnail(*flat.size, f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")

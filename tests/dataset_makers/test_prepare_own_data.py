@@ -105,7 +105,7 @@ def test_own_tables_end_in_a_ptmrec_run(shape, tmp_path, server, capsys):
             "broken row (skipped), such as orders.csv, line",
             "repeated user-item pair (first kept)",
             "interaction without user or item (skipped)",
-            "interaction without a readable time (skipped)",
+            "interaction without a readable time (kept, as the split needs none)",
             "line not in UTF-8 (read as Windows-1252)",
             "1 × item described twice (first kept)",
             "1 × item that the items do not describe, such as sku 23",

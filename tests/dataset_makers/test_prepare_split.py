@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from preparing import prepare
 
 from dataset_makers.prepare.arguments import RULES
 from dataset_makers.prepare.faults import Faults
 from dataset_makers.prepare.interaction_log import InteractionLog, LogBuilder, k_core, without_repeats
-from dataset_makers.prepare.split_rules import SPLIT_RULES, split
+from dataset_makers.prepare.split_rules import SPLIT_RULES, Rule
+from dataset_makers.prepare.split_rules import split as split_by
 from mmrec_host.data.id_maps import id_map, read_id_map
 from mmrec_host.errors import ConfigError, DataError
 from run_tools.catalogue import Names
@@ -24,6 +26,10 @@ def make_log(rows: list[tuple]) -> InteractionLog:
     for row in rows:
         builder.add(*row)
     return builder.build()
+
+
+def split(log: InteractionLog, name: str, seed: int) -> np.ndarray:
+    return split_by(log, Rule(name, seed))
 
 
 def pairs(log: InteractionLog) -> list[tuple[str, str]]:
@@ -89,6 +95,69 @@ def test_last_is_by_time_and_ties_are_in_the_sources_order():
         split(make_log([("a", str(i)) for i in range(5)]), "last", 0)
     with pytest.raises(DataError, match="no user has 3 interactions"):
         split(make_log([("a", "1"), ("a", "2")]), "mmrec", 0)
+
+
+def timed_log() -> InteractionLog:
+    """Ten users with ten rows each, whose times are mixed among users."""
+    return make_log([(str(user), str(n), 1.0, 100.0 * n + user) for user in range(10) for n in reversed(range(10))])
+
+
+def test_shares_of_each_users_rows_at_random_or_by_time():
+    log = timed_log()
+    for name in ("ratio", "ratio-time"):
+        labels = split_by(log, Rule(name, 1, (0.7, 0.2, 0.1)))
+        for user in range(10):
+            assert np.bincount(labels[log.users == user], minlength=3).tolist() == [7, 2, 1]
+    assert all(labels[log.times >= 900] == 2) and all(labels[(log.times >= 700) & (log.times < 900)] == 1)
+    first, other = (split_by(log, Rule("ratio", seed, (0.7, 0.2, 0.1))) for seed in (1, 2))
+    assert (first != other).any()
+    few = make_log([("a", str(n), 1.0, n) for n in range(3)])
+    assert split_by(few, Rule("ratio-time")).tolist() == [0, 1, 2]  # one each, where a share is less than a row
+
+
+def test_leave_one_out_is_random_and_holds_out_one_row_each():
+    log = timed_log()
+    first, other = (split_by(log, Rule("leave-one-out", seed)) for seed in (1, 2))
+    assert np.bincount(first).tolist() == [80, 10, 10] and (first != other).any()
+
+
+def test_two_points_in_time_hold_for_all_users():
+    log = timed_log()
+    labels = split_by(log, Rule("time", since=(500.0, 800.0)))
+    assert (labels == (log.times >= 500).astype(int) + (log.times >= 800)).all()
+    assert np.bincount(split_by(log, Rule("time", ratio=(0.6, 0.2, 0.2)))).tolist() == [60, 20, 20]
+    with pytest.raises(DataError, match="100 for training, 0 for validation, 0 for test"):
+        split_by(log, Rule("time", since=(5000.0, 8000.0)))
+    with pytest.raises(ConfigError, match="--split-rule time orders rows by time"):
+        split_by(make_log([("a", str(n)) for n in range(9)]), Rule("time"))
+
+
+def test_users_and_items_may_have_cores_of_their_own():
+    log = make_log([(u, i) for u in "abc" for i in "xyz"] + [("a", "w"), ("d", "x")])
+    kept = k_core(log, 3, 1)
+    assert sorted(kept.user_ids) == ["a", "b", "c"] and sorted(kept.item_ids) == ["w", "x", "y", "z"]
+    kept = k_core(log, 1, 3)
+    assert sorted(kept.user_ids) == ["a", "b", "c", "d"] and sorted(kept.item_ids) == ["x", "y", "z"]
+    with pytest.raises(DataError, match="every user has 2 and every item 9. Ask for less with --k-core USERS,ITEMS"):
+        k_core(log, 2, 9)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ratio", "0.8,0.1,0.1"], "--ratio: belongs to --split-rule ratio"),
+        (["--split-rule", "time", "--since", "2020-01-01"], "must be two times"),
+        (["--split-rule", "time", "--since", "2020-02-01,2020-01-01"], "the earlier first"),
+        (["--valid", "v.csv"], "--valid, --test: a split in several files needs"),
+        (["--label", "x", "--split-rule", "last"], "--split-rule: makes a new split"),
+        (["--feature-ids", "ids.txt"], "--feature-ids: belongs to"),
+        (["--k-core", "3,0"], "--k-core 3,0 .* must be 1 or more"),
+    ],
+)
+def test_options_of_the_split_that_do_not_fit_each_other_are_refused(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        prepare("x", "--interactions", "log.csv", *words)
 
 
 @pytest.mark.skipif(not BABY.is_dir(), reason="PTMREC_TEST_DATA names no folder with baby")

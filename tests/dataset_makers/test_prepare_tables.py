@@ -5,18 +5,32 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from dataset_makers.prepare.faults import Faults
-from dataset_makers.prepare.own_tables import read_interactions, read_items
+from dataset_makers.prepare.interactions_table import Asked
+from dataset_makers.prepare.interactions_table import read_interactions as read_tables
+from dataset_makers.prepare.items_table import AskedItems
+from dataset_makers.prepare.items_table import read_items as read_table
 from dataset_makers.prepare.tables.rows import read_rows
-from dataset_makers.prepare.tables.values import as_names, as_text, as_time
+from dataset_makers.prepare.tables.times import as_time
+from dataset_makers.prepare.tables.values import as_names, as_text
 from mmrec_host.errors import ConfigError, DataError
 
 GUESS = dict.fromkeys(("user", "item", "rating", "time"))
 GUESS_ITEMS = dict.fromkeys(("id", "title", "image", "category"))
+
+
+def read_interactions(path, named, min_rating, faults, **more):
+    log, columns, _ = read_tables({path: None}, Asked(named, min_rating=min_rating, **more), faults)
+    return log, columns
+
+
+def read_items(path, wanted, named, text, faults, **more):
+    return read_table(path, wanted, AskedItems(named, text=text, **more), faults)
 
 
 def rows(path: Path, faults: Faults | None = None) -> list[dict]:
@@ -75,8 +89,11 @@ def test_a_line_without_end_is_skipped_in_bounded_memory(tmp_path, monkeypatch):
 
 
 def test_unreadable_files_are_errors(tmp_path):
-    cases = {"none.csv": "no such file", "t.xlsx": "allowed are .csv"}
-    (tmp_path / "t.xlsx").touch()
+    cases = {"none.csv": "no such file", "t.xlsx": "is a spreadsheet", "t.bin": "is no table", "empty": "no file"}
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as sheet:
+        sheet.writestr("xl/workbook.xml", "<x/>")
+    (tmp_path / "t.bin").write_bytes(bytes(range(32)) * 20)
+    (tmp_path / "empty").mkdir()
     (tmp_path / "one.csv").write_text("name\nx\n")
     (tmp_path / "empty.csv").touch()
     whole = gzip.compress(json.dumps({"text": list(range(1000))}).encode())
@@ -140,7 +157,7 @@ def test_interactions_with_guessed_and_named_columns(tmp_path):
     path = tmp_path / "ratings.csv"
     path.write_text("userId,movieId,rating,timestamp\n1,10,4.0,100\n1,11,3.0,101\n2,10,x,102\n2,11,5,later\n,11,5,1\n")
     faults = Faults()
-    log, columns = read_interactions(path, GUESS, 3.5, faults)
+    log, columns = read_interactions(path, GUESS, 3.5, faults, ordered=True)
     assert columns == {"user": "userId", "item": "movieId", "rating": "rating", "time": "timestamp"}
     assert (log.user_ids, log.item_ids, log.times.tolist()) == (["1"], ["10"], [100.0])
     assert {kind: fault["count"] for kind, fault in faults.as_json().items()} == {
@@ -171,7 +188,7 @@ def test_objects_without_a_key_are_skipped_and_counted(tmp_path):
     written += [{"user": 1, "item": 4, "time": 3}, {"item": 5, "time": 3}]
     path.write_text("".join(json.dumps(row) + "\n" for row in written))
     faults = Faults()
-    log, _ = read_interactions(path, GUESS, 4.0, faults)
+    log, _ = read_interactions(path, GUESS, 4.0, faults, ordered=True)
     assert log.item_ids == ["2"]
     assert {kind: fault["examples"] for kind, fault in faults.as_json().items()} == {
         "interaction without a readable time (skipped)": ["clicks.jsonl, line 2: None"],
@@ -193,7 +210,7 @@ def test_items_with_guessed_and_named_columns(tmp_path):
     faults = Faults()
     items, _, columns = read_items(path, {"1", "2"}, GUESS_ITEMS, None, faults)
     guessed = {"id": "id", "title": "title", "image": "Image URL", "category": "genres"}
-    assert columns == {**guessed, "text": ["title", "genres", "description"]}
+    assert columns == {**guessed, "text": ["title", "genres", "description"], "categories": "2 names"}
     assert items == {"1": ("One", "One", "", []), "2": ("Two", "Two a b", "http://x/2.jpg", ["a", "b"])}
     assert faults.count("item described twice (first kept)") == faults.count("item without an id (skipped)") == 1
     items, *_ = read_items(path, {"2"}, GUESS_ITEMS, ["genres"], Faults())

@@ -65,7 +65,7 @@ def test_faults_get_stand_ins_and_are_reported(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
     images = folder / "images"
     (images / "0.JPG").unlink()
-    (images / "1.png").write_bytes(picture(1, "TIFF"))  # Pillow could, but only the documented formats are opened
+    (images / "1.png").write_bytes(picture(1, "PPM"))  # Pillow could, but only the documented formats are opened
     truncated = picture(2)[:-200]
     (images / "2.jpg").write_bytes(truncated)
     (images / "2.webp").unlink()

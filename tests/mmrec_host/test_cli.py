@@ -292,3 +292,24 @@ def test_a_plugin_that_ends_or_fails_is_named(words, tmp_path, capsys, body):
     (tmp_path / "odd.py").write_text(body)
     assert main(["-q", "-m", "BPR", "-d", "toy", *words, "--plugin", str(tmp_path / "odd.py")]) == 2
     assert "odd.py: fails on import with" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_one_line(words, capsys):
+    assert main(["-q", "-m", "Pop", "-d", "toy", *words, "device=mps"]) == 2
+    said = capsys.readouterr().err
+    assert "no Metal device" in said and said.count("error: ") == 1
+
+
+def test_signs_that_the_terminal_lacks_end_no_command(monkeypatch, tmp_path):
+    with (tmp_path / "out").open("w", encoding="ascii") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("mmrec_host.cli.commands.list.known_yamls", lambda kind: {"naïve": tmp_path / "y.yaml"})
+        (tmp_path / "y.yaml").write_text("# † about\n", encoding="utf-8")
+        assert main(["list", "studies"]) == 0
+    assert "na?ve  ? about" in (tmp_path / "out").read_text()
+
+
+def test_keys_of_other_toolkits_are_told_what_stands_in_for_them(words, capsys):
+    assert main(["-q", "-m", "Pop", "-d", "toy", *words, "split_ratio=[8,1,1]", "eval_neg=99", "epoch=3"]) == 2
+    split, ranking, near = capsys.readouterr().err.splitlines()
+    assert "--split-rule" in split and "of all items" in ranking and "did you mean 'epochs'" in near

@@ -11,7 +11,9 @@ from mmrec_host.errors import ConfigError
 from mmrec_host.key_docs import keys_of, read_key_file
 
 FOLDER = Path(mmrec_configs.__file__).parent
-KEY_FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.parent.name != "study" and path.name != "keys.yaml")
+KEY_FILES = sorted(
+    path for path in FOLDER.rglob("*.yaml") if path.parent.name not in ("source", "study") and path.name != "keys.yaml"
+)
 
 WRITTEN = """\
 # What the file is about

@@ -17,7 +17,9 @@ from mmrec_host.kinds import parse_kind
 
 FOLDER = Path(mmrec_configs.__file__).parent
 KEY_FILES = [
-    path for path in sorted(FOLDER.rglob("*.yaml")) if path.parent.name != "study" and path.name != "keys.yaml"
+    path
+    for path in sorted(FOLDER.rglob("*.yaml"))
+    if path.parent.name not in ("source", "study") and path.name != "keys.yaml"
 ]
 
 CASES = [

@@ -6,23 +6,56 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from feature_cache import ImageStore, Outcome
+from feature_cache.raw_folder import SUFFIXES
 from mmrec_host.errors import DataError
 
 from .gathering import GONE, LARGEST_IMAGE, NO_IMAGE, TOO_LARGE, Gathering, judge
 
+FIRST_OF_SEVERAL = ("_0", "_1", "-0", "-1", ".0", ".1", "_01", "-01")  # behind an id
 
-def names_by_id(folder: Path) -> dict[str, str]:
-    """The file of each raw item id in `folder`, `<id>.<suffix>`; the first name of several.
+
+class PictureFolder:
+    """A folder of pictures, and of folders of them, in which items find theirs by id or by file name.
 
     Raises:
         DataError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise DataError(f"--images {folder}: there is no such folder.")
-    names: dict[str, str] = {}
-    for name in sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")):
-        names.setdefault(Path(name).stem, name)
-    return names
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise DataError(f"--images {folder}: there is no such folder.")
+        files = (file for file in folder.rglob("*") if file.is_file() or file.is_symlink())
+        found = [file.relative_to(folder) for file in files if not file.name.startswith(".")]
+        found.sort(key=lambda file: (len(file.parts), file.as_posix()))
+        self.names = [file.as_posix() for file in found]
+        self._all = set(self.names)
+        self._by_stem: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+        self._by_folder: dict[str, str] = {}
+        for file, name in zip(found, self.names):
+            self._by_name.setdefault(file.name, name)
+            if file.suffix.lower() in SUFFIXES or len(file.parts) == 1:
+                self._by_stem.setdefault(file.stem, name)
+                self._by_folder.setdefault(file.parent.name, name)
+        self._by_number = {stem.lstrip("0"): name for stem, name in reversed(self._by_stem.items()) if stem.isdecimal()}
+
+    def of_item(self, item: str) -> str:
+        """The file of an item by its raw id: `<id>.jpg`, `<id>_1.jpg`, `<id>/any.jpg`, or `<id>` without leading zeros.
+
+        At any depth; empty if there is none.
+        """
+        stems = (item, *(item + end for end in FIRST_OF_SEVERAL))
+        found = next((self._by_stem[stem] for stem in stems if stem in self._by_stem), "")
+        return (
+            found or self._by_folder.get(item, "") or (item.isdecimal() and self._by_number.get(item.lstrip("0"))) or ""
+        )
+
+    def named(self, name: str) -> str:
+        """The file that a table calls `name`: at its place, else the one called so at any depth; else `name` itself."""
+        plain = name.removeprefix("./")
+        if plain in self._all:
+            return plain
+        return self._by_name.get(Path(name).name) or self._by_stem.get(name) or name
 
 
 def gather_files(home: Path, folder: Path, names: Iterable[str], progress: bool) -> None:

@@ -11,9 +11,15 @@ from feature_cache import ImageStore
 
 from ..faults import Faults
 from ..web import Reach
+from .data_uris import gather_data_uris
 from .fetch import Manners, gather_urls
 from .files import gather_files
 from .gathering import OK
+
+
+def is_file_name(source: str) -> bool:
+    """Whether a picture is a file, and neither an address nor a data: URI."""
+    return "://" not in source and not source.startswith("data:")
 
 
 def gather_images(
@@ -36,7 +42,10 @@ def gather_images(
         DataError: the disk is nearly full.
     """
     sources = [item["image"] for item in items if item["image"]]
-    names = sorted({source for source in sources if "://" not in source})
+    uris = [source for source in sources if source.startswith("data:")]
+    if uris:
+        gather_data_uris(home, uris, progress)
+    names = sorted({source for source in sources if is_file_name(source)})
     if names and images is not None:
         gather_files(home, images, names, progress)
     gather_urls(home, (source for source in sources if "://" in source), Manners(), host, reach, progress)
@@ -48,6 +57,6 @@ def gather_images(
         kind = outcome.kind if outcome else "none named"
         kinds[kind] += 1
         if kind != OK:
-            example = f"{item['source_id']}: {item['image']} ({outcome.detail})" if outcome else item["source_id"]
+            example = f"{item['source_id']}: {item['image'][:80]} ({outcome.detail})" if outcome else item["source_id"]
             faults.add(kind, example)
     return {"ok": kinds[OK], "missing": faults.as_json()}

@@ -1,90 +1,98 @@
-"""Rows of tables: CSV, TSV, JSON lines and Parquet, by the file's suffix."""
+"""Rows of tables in files of any kind: the content tells which, whatever the file is called."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections import Counter
-from collections.abc import Iterator
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmrec_host.errors import ConfigError, DataError
 
 from ..faults import Faults
-from .text_lines import read_lines
+from .containers import UNREADABLE, opened, parts
+from .delimited import read_delimited
+from .objects import read_objects
+from .text_lines import unreadable
 
-DELIMITED, JSON_LINES, PARQUET = (".csv", ".tsv", ".txt", ".inter"), (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
-BROKEN = "broken row (skipped)"
+N_FIRST = 1000  # rows that tell the columns; not every object of JSON lines has every key
+LOOKED_AT = 4096  # bytes that tell what a file is
+PARQUET = b"PAR1"
+CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1f]")  # no text has many of these; an export may have stray zeros
 Row = dict[str, Any]
 
 
-def read_rows(path: Path, faults: Faults) -> Iterator[tuple[str, Row]]:
-    """Place ("FILE, line 7") and values by column of each row; broken rows are counted and skipped.
+@dataclass
+class Table:
+    """A table's rows, read as they are asked for.
 
-    Text files may be gzipped (`.csv.gz`). The delimiter of a CSV file is the one that its header has most of.
+    Attributes:
+        columns: the names that the first rows have.
+        first: these rows.
+        rows: place ("FILE, line 7") and values by column of each row, the first ones too; to be gone through once.
+    """
+
+    path: Path
+    columns: list[str]
+    first: list[Row]
+    rows: Iterator[tuple[str, Row]]
+
+    @property
+    def headless(self) -> bool:
+        """Whether nothing names the columns, so that they are called by their positions."""
+        return bool(self.columns) and self.columns[0] == "1"
+
+
+def open_table(path: Path, faults: Faults, names: Sequence[str] | None = None) -> Table:
+    """The table in a file, or in all files of a folder.
+
+    Args:
+        names: of the columns, where the file does not name them.
 
     Raises:
-        ConfigError: the suffix says nothing, or Parquet's package is missing.
-        DataError: the file is missing, unreadable or has no header.
+        ConfigError: Parquet's package is missing, or `names` do not fit.
+        DataError: it cannot be read, or there is no row in it.
     """
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
-    if suffix in DELIMITED:
-        return _delimited(path, faults)
-    if suffix in JSON_LINES:
-        return _json_lines(path, faults)
-    if suffix in PARQUET:
-        return _parquet(path)
-    allowed = ", ".join((*DELIMITED, *JSON_LINES, *PARQUET))
-    raise ConfigError(
-        f"{path}: the suffix does not say what it is; allowed are {allowed}, and .gz behind text formats."
-    )
+    rows = read_rows(path, faults, names)
+    first = list(itertools.islice(rows, N_FIRST))
+    if not first:
+        raise DataError(f"{path}: holds no readable rows{faults.listed()}.")
+    columns = list(dict.fromkeys(name for _, row in first for name in row))
+    return Table(path, columns, [row for _, row in first], itertools.chain(first, rows))
 
 
-def _delimited(path: Path, faults: Faults) -> Iterator[tuple[str, Row]]:
-    lines = (line.replace("\0", "") for _, line in read_lines(path, faults))
-    header_line = next(lines, "")
-    counts = Counter({sign: header_line.count(sign) for sign in "\t,;|"})
-    delimiter = counts.most_common(1)[0][0]
-    header = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter), [])]
-    if len(header) < 2 or len(set(header)) < len(header):
+def read_rows(path: Path, faults: Faults, names: Sequence[str] | None = None) -> Iterator[tuple[str, Row]]:
+    """Place and values by column of each row; broken rows are counted and skipped.
+
+    Raises:
+        As `open_table`.
+    """
+    for file in parts(path):
+        yield from _rows_of(file, faults, names)
+
+
+def _rows_of(file: Path, faults: Faults, names: Sequence[str] | None) -> Iterator[tuple[str, Row]]:
+    start = _start(file)
+    if start.startswith(PARQUET) or file.suffix.lower() in (".parquet", ".pq"):
+        return _parquet(file)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+        return read_objects(file, faults)
+    if len(CONTROL.findall(start)) > len(start) // 50:
         raise DataError(
-            f"{path}: the first line must name at least two columns, each once, divided by tabs, commas, semicolons or "
-            f"bars; it is {header_line[:200]!r}."
+            f"{file}: is no table. It must be CSV, TSV or a text divided alike, JSON, JSON lines, lines of Python's "
+            "dicts (each also compressed), or Parquet."
         )
-    reader = csv.reader(lines, delimiter=delimiter)
-    while True:
-        before = reader.line_num  # of the lines after the header; a stray quote may swallow many
-        where = f"{path.name}, line {before + 2}"
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            faults.add(BROKEN, f"{where}: {error}", reader.line_num - before)
-            continue
-        if len(cells) == len(header):
-            yield where, dict(zip(header, cells))
-        elif any(cell.strip() for cell in cells):
-            found = f"{where}: {len(cells)} instead of {len(header)} cells: {cells}"
-            faults.add(BROKEN, found, reader.line_num - before)
+    return read_delimited(file, faults, names)
 
 
-def _json_lines(path: Path, faults: Faults) -> Iterator[tuple[str, Row]]:
-    for number, line in read_lines(path, faults):
-        if not line.strip():
-            continue
-        where = f"{path.name}, line {number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            yield where, row
-        else:
-            faults.add(BROKEN, f"{where}: {line}")
+def _start(file: Path) -> bytes:
+    try:
+        with opened(file) as opened_file:
+            return opened_file.read(LOOKED_AT)
+    except UNREADABLE as error:
+        raise unreadable(file, "", error) from error
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
@@ -98,7 +106,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
         ) from error
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
+        with opened(path) as raw, parquet.ParquetFile(raw) as file:
             for batch in file.iter_batches(batch_size=10_000):
                 for row in batch.to_pylist():
                     number += 1

@@ -1,25 +1,18 @@
-"""Lines of text files, plain or gzip, in whatever encoding they are."""
+"""Lines of text files, however they are packed and in whatever encoding they are."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from mmrec_host.errors import DataError
 
 from ..faults import Faults
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from .containers import UNREADABLE, opened
 
 LONGEST = 1 << 24  # bytes of a line; a longer one is skipped
-GZIP_MAGIC = b"\x1f\x8b"
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_lines(path: Path, faults: Faults) -> Iterator[tuple[int, str]]:
@@ -32,45 +25,22 @@ def read_lines(path: Path, faults: Faults) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
-        with path.open("rb") as raw, _uncompressed(raw) as file:
+        with opened(path) as file:
             for number, line in enumerate(_bounded(file, path, faults), start=1):
                 yield number, _decode(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, path, number, faults)
-    except (OSError, EOFError, zlib.error, UnicodeError) as error:  # gzip.BadGzipFile is an OSError
-        raise DataError(
-            f"{path}: cannot be read after line {number} ({type(error).__name__}: {error}). If it is a download, "
-            "remove it and run the same command again: it is fetched anew."
-        ) from error
+    except UNREADABLE as error:
+        raise unreadable(path, f"after line {number} ", error) from error
 
 
-def _uncompressed(raw: BinaryIO) -> BinaryIO | gzip.GzipFile:
-    start = raw.read(2)
-    raw.seek(0)
-    if start == GZIP_MAGIC:
-        return gzip.GzipFile(fileobj=raw)
-    if start in UTF16:
-        return io.BufferedReader(_AsUtf8(raw))
-    return raw
+def unreadable(path: Path, where: str, error: Exception) -> DataError:
+    """What is said of a file whose bytes cannot be had."""
+    return DataError(
+        f"{path}: cannot be read {where}({type(error).__name__}: {error}). If it is a download, remove it and run the "
+        "same command again: it is fetched anew."
+    )
 
 
-class _AsUtf8(io.RawIOBase):
-    """The bytes of a UTF-16 file as UTF-8."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._text = io.TextIOWrapper(raw, encoding="utf-16", errors="replace", newline="")
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        self._rest = self._rest or self._text.read(1 << 16).encode()
-        view = memoryview(buffer)
-        n = min(len(view), len(self._rest))
-        view[:n], self._rest = self._rest[:n], self._rest[n:]
-        return n
-
-
-def _bounded(file: BinaryIO | gzip.GzipFile, path: Path, faults: Faults) -> Iterator[bytes]:
+def _bounded(file: BinaryIO, path: Path, faults: Faults) -> Iterator[bytes]:
     """Lines of `file`; an empty one stands for each that is too long, so that the numbers stay right."""
     while line := file.readline(LONGEST):
         if len(line) == LONGEST and not line.endswith(b"\n"):

@@ -1,17 +1,26 @@
-"""Values of tables as text, numbers and times."""
+"""Values of tables as text, numbers and names."""
 
 from __future__ import annotations
 
+import ast
 import math
-from datetime import date, datetime, timezone
+import re
 from typing import Any
 
-YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # their beginnings, in seconds since 1970
+from .literals import nested
+
+WRITTEN_NOTHING = {"nan", "NaN", "NAN", "None", "null", "NULL", "\\N", "N/A", "n/a", "<NA>", "NaT"}
+NAMES_OF_OBJECTS = ("name", "title", "label", "value", "text")  # by which an object is called, the first that is there
+SIGNS = ("|", ",", ";")
 
 
 def as_text(value: Any) -> str:
-    """`value` in one line of text: absent and NaN are empty, whole floats are integers, lists are joined."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN of any type
+    """`value` in one line of text: absent and NaN are empty, whole floats are integers, lists are joined.
+
+    Lists that are written out are lists; of objects their names or values are joined. Never a `repr`.
+    """
+    value = nested(value)
+    if value is None or isinstance(value, float) and math.isnan(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
@@ -19,20 +28,59 @@ def as_text(value: Any) -> str:
         value = value.decode(errors="replace")
     if isinstance(value, (list, tuple)):
         value = " ".join(filter(None, map(as_text, value)))
-    return " ".join(str(value).split())
+    elif isinstance(value, dict):
+        value = _named(value)
+    text = " ".join(str(value).split())
+    if text[:2] in ("b'", 'b"') and text[-1:] == text[1]:
+        text = _of_bytes(text)
+    return "" if text in WRITTEN_NOTHING else text
+
+
+def _named(value: dict[str, Any]) -> str:
+    """An object's name; without one, its values."""
+    name = next((as_text(value[key]) for key in NAMES_OF_OBJECTS if as_text(value.get(key))), "")
+    return name or " ".join(filter(None, map(as_text, value.values())))
+
+
+def _of_bytes(text: str) -> str:
+    try:
+        return " ".join(ast.literal_eval(text).decode(errors="replace").split())
+    except (ValueError, SyntaxError, AttributeError):
+        return text
+
+
+def as_id(value: Any) -> str:
+    """A raw id; empty where there is none, as in a list or an object of several members."""
+    value = nested(value) if isinstance(value, str) and value.startswith("{") else value
+    if isinstance(value, dict):
+        value = next(iter(value.values())) if len(value) == 1 else None  # {"$oid": "…"}
+    return "" if isinstance(value, (list, tuple, dict)) else as_text(value)
 
 
 def first_path(value: Any) -> Any:
     """The first list of a list of lists, as Amazon's category paths are; any other value as it is."""
-    nested = isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple))
-    return value[0] if nested else value
+    nested_lists = isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple))
+    return value[0] if nested_lists else value
 
 
-def as_names(value: Any) -> list[str]:
-    """Distinct names in a list, in the first list of several, or between bars."""
-    value = first_path(value)
-    parts = value if isinstance(value, (list, tuple)) else as_text(value).split("|")
+def as_names(value: Any, sign: str = "|") -> list[str]:
+    """Distinct names in a list, in the first list of several, between signs, or of objects."""
+    value = first_path(nested(value))
+    if isinstance(value, dict):  # {"name": True, …} or one object
+        parts: Any = list(value) if all(isinstance(v, (bool, int, float)) for v in value.values()) else [value]
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    else:
+        parts = as_text(value).split(None if sign == " " else sign)
     return list(dict.fromkeys(filter(None, map(as_text, parts))))
+
+
+def dividing_sign(values: list[Any]) -> str:
+    """What divides names in texts: the bar, or a comma or semicolon that most cells have."""
+    texts = [text for value in values if isinstance(value, str) and (text := value.strip()) and nested(value) is value]
+    if any("|" in text for text in texts):
+        return "|"
+    return next((sign for sign in SIGNS[1:] if 2 * sum(sign in text for text in texts) > len(texts)), "|")
 
 
 def is_whole_float(text: str) -> bool:
@@ -54,22 +102,21 @@ def as_number(value: Any) -> float:
     return number if math.isfinite(number) else math.nan
 
 
-def as_time(value: Any) -> float:
-    """Seconds since 1970 of a number, a date, or a text in ISO 8601 (UTC by default); NaN if it is none.
+def several_ids(values: list[Any], column: str, listed: bool) -> str | None:
+    """What divides the ids where the cells of an item column hold several: a sign, or "" for lists; None for one each.
 
-    A number that is no second of the years 1 to 9999 is taken for milliseconds, else micro- or nanoseconds.
+    Args:
+        values: the column's first cells.
+        listed: the column's name or its type says that it holds lists.
     """
-    number = as_number(value)
-    if not math.isnan(number):
-        seconds = (number / unit for unit in (1, 1e3, 1e6, 1e9))
-        return next((second for second in seconds if YEAR_1 <= second < YEAR_10000), math.nan)
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day)
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=timezone.utc)
-        return value.timestamp()
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        return math.nan
+    shown = [value for value in values if value not in (None, "")]
+    if any(isinstance(nested(value), (list, tuple)) for value in shown):
+        return ""
+    texts = [value.strip(" []") for value in shown if isinstance(value, str)]  # numpy prints lists without commas
+    for sign in (" ", *SIGNS):
+        parts = [[p for p in re.split(rf"[{re.escape(sign)}\s]+", text) if p] for text in texts]
+        if any(len(part) > 1 for part in parts):
+            numbers = all(p.isdecimal() for part in parts for p in part)
+            if listed or numbers:
+                return sign
+    return None

@@ -14,15 +14,14 @@ from ..plugins import add_plugin_arguments, load_plugins
 
 WORDS = 100  # characters
 PLURALS = {"models": "model", "peft": "peft", "encoders": "encoder", "datasets": "dataset", "studies": "study"}
+PLURALS |= {"sources": "source"}
 GROUPS = {"model": "mmrec.models", "peft": "ptmrec.peft", "encoder": "ptmrec.encoders"}  # of entry points
 
 
 class ListCommand:
     """Print what is known."""
 
-    help = (
-        "print the known models, PEFT variants, encoders, datasets or studies, or what the keys of the YAML files mean"
-    )
+    help = "print the known models, variants, encoders, datasets, sources of `prepare`, studies, or what keys mean"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
