@@ -6,7 +6,7 @@ from ..printable import printable
 from .cells import DAGGER, Cell, Column
 
 TITLES = {"model": "Model", "seeds": "Seeds", "trainable": "Trainable", "time": "Time"}
-METRICS = {"ndcg": "NDCG", "map": "MAP", "mrr": "MRR"}
+METRICS = {"ndcg": "NDCG", "map": "MAP", "mrr": "MRR", "aplt": "APLT", "aclt": "ACLT"}
 NONE = "–"
 
 
@@ -15,7 +15,7 @@ def title(column: Column) -> str:
     if column.kind == "metric":
         ranking, _, metric = column.name.rpartition("/")
         name, at, k = metric.partition("@")
-        titled = (METRICS.get(name.lower()) or name.capitalize()) + at + k
+        titled = (METRICS.get(name.lower()) or name.capitalize().replace("_", " ")) + at + k
         return f"{ranking.capitalize()}: {titled}" if ranking else titled
     return TITLES.get(column.name, column.name)
 

@@ -66,7 +66,7 @@ def trackers_of(config: Config) -> dict[str, Callable[[TrackedRun], Tracker]]:
 
 def _tracker(name: str) -> Callable[[TrackedRun], Tracker]:
     try:
-        return TRACKERS.get(name)  # type: ignore[no-any-return]
+        return TRACKERS.get(name)
     except ConfigError as error:
         if not isinstance(error.__cause__, ImportError):
             raise

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from feature_cache import Content, Store, import_content, read_lines
-from mmrec_host.errors import ConfigError
 from mmrec_host.runs.finished_run import FinishedRun
 
+from ..categories import CATEGORY_FIELDS, read_categories
 from .markup import shorten
 
 TITLE_LENGTH = 90  # characters
 MOST_VALUES = 20  # of an attribute
 NO_ATTRIBUTES = ("itemID", "title", "text")
-CATEGORY_FIELDS = ("category", "categories", "genres", "genre")  # of several, the first that an item has
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,8 @@ def read_item_content(run: FinishedRun, category_field: str | None = None) -> It
     lines = [line for _, line in read_lines(items_file, run.dataset.interactions.n_items)]
     fields = dict.fromkeys(key for line in lines for key in line)
     attributes = _attributes(lines, [key for key in fields if key not in (*NO_ATTRIBUTES, *CATEGORY_FIELDS)])
-    if category_field is None:
-        category_field = next((field for field in CATEGORY_FIELDS if field in fields), None)
-    elif category_field not in fields:
-        raise ConfigError(
-            f"--category-field {category_field}: no line of {items_file} has it. They have: "
-            f"{', '.join(fields) or 'none'}."
-        )
-    if category_field is None:
-        return ItemContent(content, None, {}, attributes)
-    found = {line["itemID"]: list(dict.fromkeys(_names(line.get(category_field)))) for line in lines}
-    return ItemContent(content, category_field, {item: names for item, names in found.items() if names}, attributes)
+    category_field, categories = read_categories(lines, items_file, category_field)
+    return ItemContent(content, category_field, categories, attributes)
 
 
 def _attributes(lines: list[dict[str, Any]], keys: list[str]) -> dict[str, dict[int, str]]:
@@ -85,12 +74,3 @@ def _attributes(lines: list[dict[str, Any]], keys: list[str]) -> dict[str, dict[
         if 2 <= len(set(values.values())) <= MOST_VALUES:
             found[key] = values
     return found
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Category names in a text, number, list, or list of lists (as Amazon's paths are)."""
-    if isinstance(value, list):
-        for each in value:
-            yield from _names(each)
-    elif value is not None and str(value).strip():
-        yield str(value).strip()
