@@ -48,6 +48,11 @@ class ContentReport:
         """Whether there is nothing to report."""
         return not any(value for name, value in asdict(self).items() if name != "n_items")
 
+    @property
+    def without_image(self) -> set[int]:
+        """The items that a grey image stands in for."""
+        return {*self.missing_images, *self.broken_images}
+
     def to_json(self) -> str:
         """The report as JSON, item ids as keys where a value belongs to one."""
         return json.dumps(asdict(self), indent=1)

@@ -136,22 +136,32 @@ def read_image(path: Path, largest: int = LARGEST_IMAGE) -> bytes:
     return data
 
 
-def check_image(data: bytes) -> tuple[int, int]:
+def check_image(data: bytes, most_pixels: int | None = None) -> tuple[int, int]:
     """Decode an image as a whole to see that it is good; its width and height in pixels.
 
+    Args:
+        most_pixels: an image that says to have more is not decoded.
+
     Raises:
-        BrokenImageError: no image of the documented formats, truncated, or over Pillow's limit against decompression
-            bombs (`Image.MAX_IMAGE_PIXELS`).
+        BrokenImageError: no image of the documented formats, truncated, of too many pixels, or over Pillow's limit
+            against decompression bombs (`Image.MAX_IMAGE_PIXELS`).
     """
     try:
         with warnings.catch_warnings():
             # Pillow warns above its limit and refuses above twice the limit; here both are refused.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if most_pixels is not None and image.width * image.height > most_pixels:
+                    raise BrokenImageError(
+                        f"{image.width} x {image.height} pixels, more than the {most_pixels / 1e6:g} million that are "
+                        "decoded"
+                    )
                 image.convert("RGB")
                 return image.size
     except UnidentifiedImageError as error:
         raise BrokenImageError(f"no {', '.join(FORMATS)} image") from error
+    except BrokenImageError:
+        raise
     except Exception as error:  # Pillow's decoders raise errors of many kinds
         raise BrokenImageError(f"{type(error).__name__}: {error}") from error
 

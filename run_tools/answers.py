@@ -1,26 +1,25 @@
-"""What `ptmrec recommend` answers, as objects, lines of JSON and tables."""
+"""What `ptmrec recommend` answers, as objects and as tables."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from mmrec_host.errors import ConfigError
-from mmrec_host.printable import printable
 from mmrec_host.progress_bar import progress_bar
 from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
 from mmrec_host.runs.finished_run import FinishedRun
 
 from .catalogue import Catalogue, Described, new_item
-from .new_item import NewItem, place
-from .recommendation import catalogue_of, everyone, lines, scored_items, scored_users, similar
+from .named_answers import for_new_item, for_taken, for_user, like_item
+from .new_item import place
+from .recommendation import catalogue_of, everyone, recommend, similar
 
 WIDTH = 60  # characters of a title
 SHOWN = 10  # items taken before that a table names
@@ -33,28 +32,30 @@ def answers_to(args: argparse.Namespace, run: FinishedRun) -> Iterable[dict[str,
         # where the lines come to the terminal, they show the progress
         shown = run.config["progress"] and (args.output is not None or not sys.stdout.isatty())
         users = everyone(run)
-        answers = lines(run, names, users, args.k, args.include_taken)
+        answers = _for_users(run, names, users, args)
         return progress_bar("recommend", "user", len(users), shown=shown, over=answers)
     if args.user:
         users = np.array([names.users.index(user) for user in args.user], np.int64)
-        return lines(run, names, users, args.k, args.include_taken)
+        return _for_users(run, names, users, args)
     if args.items:
         taken = [names.items.index(item) for item in args.items]
-        found = scored_items(names, similar(run, taken, args.k, args.include_taken))
-        return [{"taken": [names.item(item) for item in taken], "items": found}]
+        return [for_taken(names, taken, similar(run, taken, args.k, args.include_taken))]
     if args.item is not None and (new := new_item(run.dataset.folder, args.item)):
         text, image = _read_by(run, new)
-        return [{"item_id": args.item, "text": text} | _placed(names, place(run, text, image, args.k))]
+        return [{"item_id": args.item, "text": text} | for_new_item(names, place(run, text, image, args.k))]
     if args.item is not None:
         item = names.items.index(args.item)
-        return [{**names.item(item), "items": scored_items(names, similar(run, [item], args.k))}]
+        return [like_item(names, item, similar(run, [item], args.k))]
     said = {"text": args.text, "image": args.image and str(args.image)}
     answer = {name: value for name, value in said.items() if value}
-    return [answer | _placed(names, place(run, args.text, args.image, args.k))]
+    return [answer | for_new_item(names, place(run, args.text, args.image, args.k))]
 
 
-def _placed(names: Catalogue, found: NewItem) -> dict[str, Any]:
-    return {"items": scored_items(names, found.items), "users": scored_users(names, found.users)}
+def _for_users(
+    run: FinishedRun, names: Catalogue, users: np.ndarray, args: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    for user, ranked, taken in recommend(run, users, args.k, args.include_taken):
+        yield for_user(names, user, ranked, taken.tolist())
 
 
 def _read_by(run: FinishedRun, new: Described) -> tuple[str, bytes]:
@@ -64,12 +65,6 @@ def _read_by(run: FinishedRun, new: Described) -> tuple[str, bytes]:
     if not text and not image:
         raise ConfigError(f"--item: nothing is known of this item that {run.config['model']} reads.")
     return text, image
-
-
-def as_json(answer: dict[str, Any]) -> str:
-    """A line of JSON; what could command a terminal is escaped as JSON has it."""
-    text = json.dumps(answer, ensure_ascii=False)
-    return "".join(json.dumps(x)[1:-1] if printable(x) != x else x for x in text) if printable(text) != text else text
 
 
 def as_text(answer: dict[str, Any], run: FinishedRun) -> str:

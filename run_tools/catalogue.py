@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from feature_cache import ImageStore, read_texts
@@ -52,8 +53,8 @@ class Names:
         Raises:
             ConfigError: neither; the message names the range and original ids, nearly spelt so if there are such.
         """
-        if name in self.originals:
-            index = self.originals.index(name)
+        index = self._places.get(name)
+        if index is not None:
             if name.isdecimal() and int(name) < self.count and int(name) != index:
                 log.warning(
                     "%s %s: taken as the original id (index %d); say %s%s for the index", self.kind, name, index,
@@ -63,10 +64,18 @@ class Names:
         digits = name.removeprefix(BY_INDEX)
         if digits.isdecimal() and int(digits) < self.count:
             return int(digits)
-        edits = set(self.originals).intersection(_one_edit(name, set().union(*self.originals)))
+        edits = {edit for edit in _one_edit(name, self._letters) if edit in self._places}
         near = difflib.get_close_matches(name, sorted(edits), n=3, cutoff=0.0) or self.originals[:3]
         known = f", or an original id, such as {', '.join(near)}" if near else ""
         raise ConfigError(f"no {self.kind} {name!r}: must be an index from 0 to {self.count - 1}{known}.")
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.originals)}
+
+    @cached_property
+    def _letters(self) -> set[str]:
+        return set().union(*self.originals)
 
     def called(self, index: int) -> str:
         """The original id, else the index."""

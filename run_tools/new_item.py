@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -26,6 +27,10 @@ from .recommendation import Scored, best
 STAND_IN = 10  # nearest items whose mean stands in for a modality that is not given
 
 
+EncodeNew = Callable[[Mapping[str, str | bytes]], dict[str, Tensor]]
+"""A text ("t") and a picture's bytes ("v") of an item -> its features [d_m], as the run's model reads them."""
+
+
 @runtime_checkable
 class EncodesNew(Protocol):
     """A feature source that can make features of an item which the dataset does not have.
@@ -33,8 +38,8 @@ class EncodesNew(Protocol):
     Without it: a new item cannot be placed.
     """
 
-    def encode_new(self, run: FinishedRun, raw: Mapping[str, str | bytes]) -> dict[str, Tensor]:
-        """Features [d_m], as the run's model reads them, of a text ("t") and of a picture's bytes ("v")."""
+    def new_item_encoder(self, run: FinishedRun) -> EncodeNew:
+        """What encodes new items as the run's were; it is loaded here, and may be called often."""
 
 
 @dataclass(frozen=True)
@@ -51,44 +56,75 @@ class NewItem:
 
 
 def place(run: FinishedRun, text: str | None, image: Path | bytes | None, k: int) -> NewItem:
-    """Encode a new item as the run's catalogue was encoded, and find the k nearest items and the k likeliest users.
+    """One new item placed; see `NewItems`."""
+    return NewItems(run).place(text, image, k)
 
-    Where the model reads a modality that is not given, the mean of the nearest items' features stands in.
+
+class NewItems:
+    """Encodes new items as the run's catalogue was encoded, and places them there; the encoder is loaded once.
 
     Raises:
-        ConfigError: the model reads no such features, or they come from no encoder; an image that is none.
+        ConfigError: the model reads no item features, or they come from no encoder.
     """
-    tables = run.item_features()
-    given = _encode(run, text, image, list(tables))
-    nearness = torch.stack([F.cosine_similarity(tables[m], z[None], dim=1) for m, z in given.items()]).mean(0)
-    near = [item for item, _ in best(nearness, STAND_IN)]
-    whole = {m: given[m] if m in given else table[near].mean(0) for m, table in tables.items()}
-    return NewItem(best(nearness, k), best(_scores(run, tables, whole), k))
 
+    def __init__(self, run: FinishedRun) -> None:
+        self.run, self.tables = run, run.item_features()
+        if not self.tables:
+            raise ConfigError(
+                f"{run.config['model']} reads no item features, so it knows nothing of a new item's text or image."
+            )
+        source = FEATURES.get(run.config["features"])
+        if not isinstance(source, EncodesNew):
+            raise ConfigError(
+                f"this run's features come from files (features={run.config['features']}), so no encoder is known "
+                "that could read a new item. Train with features=encoder."
+            )
+        self._source = source
 
-def _encode(run: FinishedRun, text: str | None, image: Path | bytes | None, modalities: list[str]) -> dict[str, Tensor]:
-    """Features [d_m] of what is given, as the run's model would read them."""
-    config = run.config
-    if not modalities:
-        raise ConfigError(
-            f"{config['model']} reads no item features, so it knows nothing of a new item's text or image."
-        )
-    source = FEATURES.get(config["features"])
-    if not isinstance(source, EncodesNew):
-        raise ConfigError(
-            f"this run's features come from files (features={config['features']}), so no encoder is known that could "
-            "read a new item. Train with features=encoder."
-        )
-    given = [m for m, content in (("v", image), ("t", text)) if content]
-    unread = [MODALITIES[m] for m in given if m not in modalities]
-    if unread:
-        raise ConfigError(f"this run reads no {' and no '.join(unread)} (modalities={config['modalities']}).")
-    raw: dict[str, str | bytes] = {}
-    if image:
-        raw["v"] = image if isinstance(image, bytes) else _image(image)
-    if text:
-        raw["t"] = text
-    return source.encode_new(run, raw)
+    @cached_property
+    def _encode(self) -> EncodeNew:
+        return self._source.new_item_encoder(self.run)
+
+    def nearest(self, text: str | None, image: Path | bytes | None, k: int) -> Scored:
+        """The k items whose features are nearest.
+
+        Raises:
+            ConfigError: the run reads no such modality; an image that is none.
+        """
+        return best(self._nearness(self._features(text, image)), k)
+
+    def place(self, text: str | None, image: Path | bytes | None, k: int) -> NewItem:
+        """The k nearest items and the k likeliest users.
+
+        Where the model reads a modality that is not given, the mean of the nearest items' features stands in.
+
+        Raises:
+            ConfigError: the run reads no such modality; an image that is none; the model cannot score a new item.
+        """
+        given = self._features(text, image)
+        nearness = self._nearness(given)
+        near = [item for item, _ in best(nearness, STAND_IN)]
+        whole = {m: given[m] if m in given else table[near].mean(0) for m, table in self.tables.items()}
+        return NewItem(best(nearness, k), best(_scores(self.run, self.tables, whole), k))
+
+    def _nearness(self, given: dict[str, Tensor]) -> Tensor:
+        cosines = [F.cosine_similarity(self.tables[m], z[None], dim=1) for m, z in given.items()]
+        return torch.stack(cosines).mean(0)
+
+    def _features(self, text: str | None, image: Path | bytes | None) -> dict[str, Tensor]:
+        """Features [d_m] of what is given, as the run's model would read them."""
+        given = [m for m, content in (("v", image), ("t", text)) if content]
+        unread = [MODALITIES[m] for m in given if m not in self.tables]
+        if unread:
+            raise ConfigError(
+                f"this run reads no {' and no '.join(unread)} (modalities={self.run.config['modalities']})."
+            )
+        raw: dict[str, str | bytes] = {}
+        if image:
+            raw["v"] = image if isinstance(image, bytes) else _image(image)
+        if text:
+            raw["t"] = text
+        return self._encode(raw)
 
 
 def _image(path: Path) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -14,6 +14,8 @@ from mmrec_host.data.ragged import Ragged
 from mmrec_host.evaluation.evaluator import without_ids
 from mmrec_host.evaluation.ranking import MASKED_SCORE, ranked_batches
 from mmrec_host.evaluation.score_vectors import vectors_of
+from mmrec_host.kernels import top_k
+from mmrec_host.models.contract import Model
 from mmrec_host.runs.finished_run import FinishedRun
 
 from .catalogue import Catalogue
@@ -47,19 +49,27 @@ def recommend(
         include_taken: recommend what was taken before, too.
     """
     taken = taken_items(run).take(users)
-    nothing = Ragged(np.zeros(len(users) + 1, np.int64), np.empty(0, np.int64))
-    mask = nothing if include_taken else taken
-    split = EvalSplit("recommendations", users, nothing, mask, cold_items=run.dataset.splits.test.cold_items)
-    k = min(k, run.dataset.interactions.n_items)
-    row = 0
-    with without_ids(run.model, split.cold_items):
-        for batch, scores, items in ranked_batches(
-            run.model, split, k, run.config["eval_batch_size"], run.config["device"]
-        ):
-            for user, *ranked in zip(batch.tolist(), scores.tolist(), items.tolist(), strict=True):
-                best = [(item, score) for score, item in zip(*ranked, strict=True) if score > MASKED_SCORE]
-                yield user, best, taken.row(row)
-                row += 1
+    mask = Ragged.empty(len(users)) if include_taken else taken
+    with without_ids(run.model, run.dataset.splits.test.cold_items):
+        found = ranked(run.model, users, mask, k, run.config["eval_batch_size"], run.config["device"])
+        for row, (user, best_items) in enumerate(found):
+            yield user, best_items, taken.row(row)
+
+
+def ranked(
+    model: Model, users: np.ndarray, mask: Ragged, k: int, batch_size: int, device: torch.device
+) -> Iterator[tuple[int, Scored]]:
+    """Each user with the k best items (fewer where so few are left) that are not in the user's row of `mask`.
+
+    Args:
+        users: int64 [n].
+        mask: n rows.
+        batch_size, device: as in `ranked_batches`.
+    """
+    split = EvalSplit("recommendations", users, Ragged.empty(len(users)), mask)
+    for batch, scores, items in ranked_batches(model, split, min(k, model.n_items), batch_size, device):
+        for user, *row in zip(batch.tolist(), scores.tolist(), items.tolist(), strict=True):
+            yield user, [(item, score) for score, item in zip(*row, strict=True) if score > MASKED_SCORE]
 
 
 def vectors(run: FinishedRun) -> tuple[Tensor, Tensor]:
@@ -75,34 +85,35 @@ def similar(run: FinishedRun, taken: list[int], k: int, include_taken: bool = Fa
     Of one item these are the items alike. Of those that somebody took who is no user of the run, they are what can be
     recommended: the user has no vector.
     """
-    _, items = vectors(run)
-    unit = F.normalize(items, dim=1)
-    cosines = unit @ unit[taken].mean(0)
-    known = set() if include_taken else set(taken)
-    return [pair for pair in best(cosines, k + len(known)) if pair[0] not in known][:k]
+    unit = F.normalize(vectors(run)[1], dim=1)
+    return alike(unit, [taken], [() if include_taken else taken], [k])[0]
+
+
+def alike(
+    unit: Tensor, taken: Sequence[Sequence[int]], left_out: Sequence[Sequence[int]], lengths: Sequence[int]
+) -> list[Scored]:
+    """For each list of items taken, the other items with the largest mean cosine.
+
+    Args:
+        unit: item vectors of length 1, [n_items, d].
+        left_out: for each list, what is not answered with.
+        lengths: of the answers.
+    """
+    cosines = torch.stack([unit[list(items)].mean(0) for items in taken]) @ unit.T
+    known = [set(items) for items in left_out]
+    k = max(length + len(items) for length, items in zip(lengths, known, strict=True))
+    values, places = top_k(cosines, min(k, len(unit)))
+    found = [zip(*row, strict=True) for row in zip(places.tolist(), values.tolist(), strict=True)]
+    return [
+        [(item, score) for item, score in row if item not in out][:length]
+        for row, out, length in zip(found, known, lengths, strict=True)
+    ]
 
 
 def best(scores: Tensor, k: int) -> Scored:
     """The k largest of scores [n]."""
     values, places = scores.topk(min(k, len(scores)))
     return list(zip(places.tolist(), values.tolist(), strict=True))
-
-
-def lines(run: FinishedRun, names: Catalogue, users: np.ndarray, k: int, include_taken: bool) -> Iterator[dict]:
-    """One JSON object a user: who it is, `items` with scores, and `taken`."""
-    for user, ranked, taken in recommend(run, users, k, include_taken):
-        before = [names.item(int(item)) for item in taken]
-        yield {**names.users.fields(user), "items": scored_items(names, ranked), "taken": before}
-
-
-def scored_items(names: Catalogue, ranked: Scored) -> list[dict[str, Any]]:
-    """Items with their names and scores, as JSON can hold them."""
-    return [{**names.item(item), "score": score} for item, score in ranked]
-
-
-def scored_users(names: Catalogue, ranked: Scored) -> list[dict[str, Any]]:
-    """Users with their names and scores, as JSON can hold them."""
-    return [{**names.users.fields(user), "score": score} for user, score in ranked]
 
 
 def everyone(run: FinishedRun) -> np.ndarray:

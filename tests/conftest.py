@@ -24,6 +24,7 @@ RUNS = {
     "BPR": ("BPR", {}),
     "BPR, cold items": ("BPR", {"cold_items": 0.3, "topk": [2], "valid_metric": "Recall@2"}),
     "VBPR": ("VBPR", {}),
+    "ItemKNN": ("ItemKNN", {}),
     "Content": ("Content", {}),
     "FREEDOM": ("FREEDOM", {}),
     "LATTICE": ("LATTICE", {}),

@@ -35,6 +35,7 @@ NOT_RUN = {  # beginning of a command -> why
     r"\S*python -m (pytest -n|ruff|mypy)|mkdocs |bash \.ci": "the continuous integration does it",
     r"python benchmarks/|python tests/|python -m pytest tests/": "takes minutes; has tests of its own",
     r"tensorboard --logdir": "serves until it is stopped",
+    r"(PTMREC_SERVE_KEY=\S+ )?ptmrec serve|curl ": "serves until it is stopped; has tests of its own",
     r"python -m pip_audit": "asks a service in the network",
     r"ptmrec run-mmrec": "has a test of its own, in an MMRec checkout",
 }

@@ -27,6 +27,11 @@ class Ragged:
         np.cumsum(np.bincount(keys, minlength=n_rows), out=indptr[1:])
         return cls(indptr, values[order].astype(np.int64, copy=False))
 
+    @classmethod
+    def empty(cls, n_rows: int) -> Ragged:
+        """Rows without a value."""
+        return cls(np.zeros(n_rows + 1, np.int64), np.empty(0, np.int64))
+
     def __len__(self) -> int:
         return len(self.indptr) - 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,23 @@ class EncoderFeatures:
         digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12]
         return Features(**tables, fingerprint=f"encoder:{config['encoder']}:{digest}")
 
-    @torch.no_grad()
-    def encode_new(self, run: FinishedRun, raw: Mapping[str, str | bytes]) -> dict[str, Tensor]:
-        """Features [d_m] of an item's text ("t") and picture ("v"), by the run's encoder with its trained adapter."""
+    def new_item_encoder(self, run: FinishedRun) -> Callable[[Mapping[str, str | bytes]], dict[str, Tensor]]:
+        """Encodes an item's text ("t") and picture ("v"), by the run's encoder with its trained adapter."""
         items = ItemEncoder(run.config, run.dataset.folder, run.dataset.interactions.n_items)
         tuned = tuned_encoder(run)
         plain = items.encoder if tuned is None else tuned.encoder
-        features = {}
-        for modality, content in raw.items():
-            inputs = plain.tokens([content]) if isinstance(content, str) else plain.pixels([content])
-            pooled = (tuned or plain).encode(modality, inputs.to(run.config["device"]))
-            features[modality] = items.transform(modality)(pooled.float())[0]
-        return features
+        transforms = {modality: items.transform(modality) for modality in wanted_modalities(run.config)}
+
+        @torch.no_grad()
+        def encode(raw: Mapping[str, str | bytes]) -> dict[str, Tensor]:
+            features = {}
+            for modality, content in raw.items():
+                inputs = plain.tokens([content]) if isinstance(content, str) else plain.pixels([content])
+                pooled = (tuned or plain).encode(modality, inputs.to(run.config["device"]))
+                features[modality] = transforms[modality](pooled.float())[0]
+            return features
+
+        return encode
 
 
 encoder_features = EncoderFeatures()

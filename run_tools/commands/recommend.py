@@ -63,7 +63,8 @@ class RecommendCommand:
             raise ConfigError(f"-k {args.k}: must be 1 or more.")
         if args.output is not None:
             require_output(args.output, args.force)
-        from ..answers import answers_to, as_json, as_text
+        from ..answers import answers_to, as_text
+        from ..named_answers import as_json
 
         run = open_named_run(args)
         answers = answers_to(args, run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_cache import Content, Store, import_content, read_lines
+from mmrec_host.config import Config
 from mmrec_host.runs.finished_run import FinishedRun
 
 from ..categories import CATEGORY_FIELDS, read_categories
@@ -41,8 +42,7 @@ class ItemContent:
         """The items whose picture is missing or broken; None if no item has one."""
         if self.raw is None:
             return None
-        report = self.raw.report
-        missing = {*report.missing_images, *report.broken_images}
+        missing = self.raw.report.without_image
         return None if len(missing) == self.raw.n_items else missing
 
 
@@ -55,16 +55,24 @@ def read_item_content(run: FinishedRun, category_field: str | None = None) -> It
     """
     folder = run.dataset.folder
     items_file = folder / "items.jsonl"
-    content = None
-    if items_file.is_file() or (folder / "images").is_dir():
-        store = Store(Path(run.config["cache_path"]) / run.config["dataset"])
-        largest = round(1e6 * run.config["image_megabytes"])
-        content = import_content(store, folder, run.dataset.interactions.n_items, largest_image=largest)
+    content = raw_content(run.config, folder, run.dataset.interactions.n_items)
     lines = [line for _, line in read_lines(items_file, run.dataset.interactions.n_items)]
     fields = dict.fromkeys(key for line in lines for key in line)
     attributes = _attributes(lines, [key for key in fields if key not in (*NO_ATTRIBUTES, *CATEGORY_FIELDS)])
     category_field, categories = read_categories(lines, items_file, category_field)
     return ItemContent(content, category_field, categories, attributes)
+
+
+def raw_content(config: Config, folder: Path, n_items: int) -> Content | None:
+    """The raw content in a dataset's folder, from the cache (imported first, if it is not there); None if it has none.
+
+    Raises:
+        CacheError: it cannot be read.
+    """
+    if not (folder / "items.jsonl").is_file() and not (folder / "images").is_dir():
+        return None
+    store = Store(Path(config["cache_path"]) / config["dataset"])
+    return import_content(store, folder, n_items, largest_image=round(1e6 * config["image_megabytes"]))
 
 
 def _attributes(lines: list[dict[str, Any]], keys: list[str]) -> dict[str, dict[int, str]]:

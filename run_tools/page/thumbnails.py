@@ -45,7 +45,15 @@ def make_thumbnails(content: Content, items: Iterable[int], budget: int) -> dict
 
 
 def make_thumbnail(encoded: bytes, side: int) -> Thumbnail:
-    """The picture in `encoded` with a longest side of at most `side`, upright, on white, without metadata.
+    """`small_jpeg` as a data URI."""
+    width, height, jpeg = small_jpeg(encoded, side)
+    return Thumbnail(width, height, f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}")
+
+
+def small_jpeg(encoded: bytes, side: int) -> tuple[int, int, bytes]:
+    """The picture in `encoded` as a JPEG with a longest side of at most `side`: width, height and bytes.
+
+    It is upright, on white and without metadata.
 
     Bytes that are no picture give a grey square: a page shows the others.
     """
@@ -59,4 +67,4 @@ def make_thumbnail(encoded: bytes, side: int) -> Thumbnail:
     flat.thumbnail((side, side))
     file = io.BytesIO()
     flat.save(file, "JPEG", quality=QUALITY, optimize=True)
-    return Thumbnail(*flat.size, f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")
+    return *flat.size, file.getvalue()

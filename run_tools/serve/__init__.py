@@ -1,0 +1,1 @@
+"""A finished run behind a web service: `ptmrec serve`."""
