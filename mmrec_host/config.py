@@ -28,13 +28,13 @@ class Config(dict):
     """The resolved configuration, as MMRec's models read it: a missing key is None.
 
     Attributes:
-        search: key -> values to try, from the model's YAML.
+        search: key -> values to try, or a range of them, from the model's YAML.
         overrides: the keys that --config files and the command line set.
         defaults: what the YAML files say of these keys.
         absent: key -> what a run computed that was recorded before there was this key.
     """
 
-    search: dict[str, list[Any]]
+    search: dict[str, Any]
     overrides: dict[str, Any]
     defaults: dict[str, Any]
     absent: dict[str, Any]
@@ -42,7 +42,7 @@ class Config(dict):
     def __init__(
         self,
         values: Mapping[str, Any] | None = None,
-        search: Mapping[str, list[Any]] | None = None,
+        search: Mapping[str, Any] | None = None,
         overrides: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
         absent: Mapping[str, Any] | None = None,
@@ -151,7 +151,7 @@ def load_config(
     """
     changes, where = _changes(overrides, files)
     values: dict[str, Any] = {}
-    search: dict[str, list[Any]] = {}
+    search: dict[str, Any] = {}
     absent: dict[str, Any] = {}
     layers = collect_layers(model, dataset, changes)
     for layer in layers:

@@ -15,6 +15,7 @@ from .declared_keys import declared_kinds
 from .errors import ConfigError, noted
 from .kinds import Kind, kind_like, parse_kind, shortened
 from .registry import Registry, nearest
+from .search_spaces import space_errors, values_in
 from .trust import data_errors
 from .yaml_values import read_mapping
 
@@ -26,7 +27,7 @@ class Layer:
     """Flat values from one place, and what its YAML says about them.
 
     Attributes:
-        search: key -> values that `--search` tries.
+        search: key -> values that `--search` tries, or a range that it samples.
         option_groups: key -> folder of the YAML that the key's value names.
         kinds: key -> what its value may be (`kinds.Kind`, in words), where `keys.yaml` does not say it.
         absent: key -> what a run computed that was recorded before there was this key.
@@ -34,7 +35,7 @@ class Layer:
     """
 
     values: dict[str, Any]
-    search: dict[str, list[Any]] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
     option_groups: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     absent: dict[str, Any] = field(default_factory=dict)
@@ -156,9 +157,8 @@ def layer_of(values: dict[str, Any], path: Path, dataset: str | None) -> Layer:
         values[key] = values[key][0]
         if type(values[key]) is int:  # a weight's grid may begin with 0 or 1
             layer.kinds.setdefault(key, "number")
-    if not all(isinstance(v, list) and v for v in layer.search.values()):
-        raise ConfigError(f"{path}: every key under `search` must be a list of values to try.")
-    errors: list[str] = []
+    if errors := list(space_errors(layer.search)):
+        raise ConfigError("\n".join(f"{path}: {error}" for error in errors))
     for kind in layer.kinds.values():
         with noted(errors):
             parse_kind(kind)
@@ -260,6 +260,6 @@ def value_errors(values: Mapping[str, Any], layers: Sequence[Layer], given: Mapp
         where = given.get(key, next((layer.source for layer in reversed(layers) if key in layer.values), ""))
         yield f"{where}: {problem}." if where else f"{problem}."
     for layer in layers:
-        for key, tried in layer.search.items():
-            problems = {problem for value in tried if (problem := kind_of(key, layers).error(key, value))}
+        for key, choices in layer.search.items():
+            problems = {problem for value in values_in(choices) if (problem := kind_of(key, layers).error(key, value))}
             yield from (f"{layer.source}: search: {problem}." for problem in sorted(problems))

@@ -12,8 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from .version import DISTRIBUTION, __version__
 
+CGROUP = Path("/sys/fs/cgroup")
 CPU_FEATURES = {"AVX2": {"avx2"}, "AVX-512": {"avx512f"}, "bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
 """Instructions that decide how fast products are -> the flags that say so, one of which is enough."""
 
@@ -87,6 +90,18 @@ def n_cores() -> int:
     """The cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Bytes of memory that are free on this machine or in this container."""
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        free = min(free, limit - used + int(stat["active_file"]) + int(stat["inactive_file"]))  # files can be dropped
+    except (OSError, ValueError, KeyError):  # no container, or one without a limit
+        pass
+    return free
 
 
 def cpu_features() -> list[str] | None:

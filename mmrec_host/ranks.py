@@ -26,6 +26,11 @@ def n_local_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
+def n_sharing_memory() -> int:
+    """Number of processes that share this machine's memory: those of this run, and those of `--jobs`."""
+    return n_local_processes() * int(os.environ.get("PTMREC_JOBS", "1"))
+
+
 def is_main() -> bool:
     """Whether this process is the main one, which writes."""
     return rank() == 0

@@ -135,6 +135,11 @@ class Registry:
             raise ConfigError(f"{self.kind} {name!r} ({point.value}) cannot be loaded: {said}") from error
         return self._objects.setdefault(name, loaded)
 
+    def module(self, name: str) -> str | None:
+        """The module that the object called `name` is in, which is not imported for that; None for an unknown name."""
+        point = None if name in self._objects else self._entry_points().get(name)
+        return point.module if point is not None else getattr(self._objects.get(name), "__module__", None)
+
     def about(self, name: str) -> str:
         """First line of the docstring of the object called `name`, which is imported only where that must be.
 

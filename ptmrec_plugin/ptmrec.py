@@ -21,7 +21,7 @@ from .peft.trial import try_variant
 from .stage2.base_on_features import BaseOnFeatures, require_base
 from .stage2.base_run import Stage1, base_values, run_config
 from .stage2.columns import tuning_columns
-from .stage2.cost import estimate
+from .stage2.cost import estimate, training_memory
 from .stage2.options import TuningOptions
 from .stage2.phase import Stage2
 from .stage2.teacher_runs import BASE, check_teachers, teacher_names, train_teachers
@@ -163,3 +163,9 @@ class PTMRec(Model):
             *([said] if teaches else []),
             *estimate(config, dataset, stage2=mode.stage2, peft=mode.peft, from_scratch=mode.from_scratch),
         ]
+
+    @classmethod
+    def memory(cls, config: Any, dataset: Any) -> float:
+        """What tuning needs, for `--jobs auto`."""
+        mode = MODES[config["mode"]]
+        return training_memory(config, dataset) if mode.stage2 and mode.peft else 0.0

@@ -37,6 +37,7 @@ NOT_RUN = {  # beginning of a command -> why
     r"tensorboard --logdir": "serves until it is stopped",
     r"(PTMREC_SERVE_KEY=\S+ )?ptmrec serve|curl ": "serves until it is stopped; has tests of its own",
     r"python -m pip_audit": "asks a service in the network",
+    r"ray start|ptmrec .*--engine ray": "needs a cluster; has tests of its own",
     r"ptmrec run-mmrec": "has a test of its own, in an MMRec checkout",
 }
 MADE = {  # command -> a file that it leaves

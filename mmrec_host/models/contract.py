@@ -218,6 +218,17 @@ class EstimatesCost(Protocol):
         """Lines of text, on a dataset (`data.dataset.Dataset`)."""
 
 
+@runtime_checkable
+class EstimatesMemory(Protocol):
+    """Needs much memory beside tables, features and scores, and knows how much; asked of the class.
+
+    Without it: `--jobs auto` takes it that there is nothing beside these.
+    """
+
+    def memory(self, config: Any, dataset: Any) -> float:
+        """Bytes, on a dataset (`data.dataset.Dataset`)."""
+
+
 def scorer(model: Model) -> Model:
     """The model that does the scoring: `model`, or the one inside it."""
     return model.scorer() if isinstance(model, DelegatesScoring) else model

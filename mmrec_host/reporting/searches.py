@@ -1,4 +1,4 @@
-"""The table of a grid search."""
+"""The table of a search."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..config import Config
-from ..runs.search import words_of
+from ..searching.spaces import words_of
 from .cells import Cell, Column, Table
 
 
 def search_table(config: Config, ranked: Sequence[dict[str, Any]]) -> Table:
-    """A row for each combination that `grid_search` returned, and how to run the best one."""
+    """A row for each combination that a search returned, and how to run the best one."""
     columns = {
         Column("Values", "text"): [words_of(each["values"]) for each in ranked],
         Column(config["valid_metric"], "metric"): [each["score"] for each in ranked],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from ..training.trainer import Trainer
 from .build import build, protocol, require_sound
 from .curves import draw_curve
 from .follower import FollowedRecord
-from .record import RunRecord, same_run
+from .record import RunRecord, making, same_run
 from .saved_model import best_state, bring_back, save_model
 from .tracking import Tracking, trackers_of
 
@@ -54,11 +55,17 @@ def run(config: Config, since: datetime | None = None) -> Result:
     """Train, select, score once and record one model under one seed.
 
     With the key `resume`, an interrupted run of the same settings and seed goes on in its folder, and a finished one is
-    not run again.
+    not run again. While another process makes the same run, this one waits, and then finds it.
 
     Args:
         since: nor is one that has begun then or later, and has finished; a teacher's run is such a one.
     """
+    findable = is_main() and (config["resume"] or since is not None)
+    with making(Path(config["run_path"]), config) if findable else nullcontext():
+        return _run(config, since)
+
+
+def _run(config: Config, since: datetime | None) -> Result:
     started = time.perf_counter()
     reset_peak_memory()
     options = TrainingOptions.from_config(config)  # what cannot work is refused before anything is read or written
@@ -132,14 +139,18 @@ def find_earlier(root: Path, config: Config, since: datetime | None = None) -> R
     return None if path is None else RunRecord.load(path)
 
 
-def open_record(earlier: RunRecord | None, root: Path, config: Config) -> RunRecord:
-    """The record of a run or search: of an earlier one that goes on, or a new one; the main process writes it."""
+def open_record(earlier: RunRecord | None, root: Path, config: Config, more: bool = False) -> RunRecord:
+    """The record of a run or search: of an earlier one that goes on, or a new one; the main process writes it.
+
+    Args:
+        more: an earlier search goes on though it has ended.
+    """
     if is_main():
         if earlier is None:
             earlier = RunRecord.create(root, config)
         else:
             log.info("going on with %s", earlier.path)
-            earlier.reopen()
+            earlier.reopen(more)
     path = from_main(lambda: earlier.path)  # type: ignore[union-attr]
     return earlier if is_main() else FollowedRecord.load(path)  # type: ignore[return-value]
 

@@ -34,6 +34,7 @@ from ..environment import environment, peak_memory
 from ..errors import DataError, UserError
 from ..files import write_whole
 from ..log_format import LogFormatter
+from ..waiting import alone
 from .held import LOCK, is_held
 from .record_shape import DONE, SCHEMA_VERSION, is_epoch, read_info
 from .recorded_settings import made_under
@@ -113,15 +114,15 @@ class RunRecord:
             record._write_info()
         return record
 
-    def reopen(self) -> None:
-        """Go on with this interrupted run in its folder.
+    def reopen(self, more: bool = False) -> None:
+        """Go on with this interrupted run in its folder, or with a search that is to do `more` than it has done.
 
         Raises:
             DataError: another process is still at it, or has finished it meanwhile.
         """
         with self._opened():
             self.info = RunRecord.load(self.path).info
-            if self.info["status"] in DONE:
+            if self.info["status"] in DONE and not more:
                 raise DataError(f"{self.path}: another process has finished this run. Start again.")
             for litter in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
                 litter.unlink()
@@ -348,6 +349,12 @@ def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
     same = [run for run in runs if run.info["seed"] == int(config["seed"]) and made_under(run.path, run.info, config)]
     done = [run for run in same if run.info["status"] in DONE]
     return (done or same)[-1] if same else None
+
+
+def making(root: Path, config: Config) -> contextlib.AbstractContextManager[None]:
+    """Inside, no other process is in here for a run of the same settings and seed."""
+    name = f".{config.settings_sha()}-s{config['seed']}.lock"
+    return alone(Path(root) / _slug(config["dataset"]) / name, f"makes the run {config.label()}, seed {config['seed']}")
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:

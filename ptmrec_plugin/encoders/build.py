@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from mmrec_host.config import Config
 from mmrec_host.errors import ConfigError
+from mmrec_host.found_once import found_once
 
 from .dual import ENCODERS, DualEncoder
 from .no_model_code import no_model_code
@@ -27,10 +27,6 @@ def build_encoder(config: Any) -> DualEncoder:
 
 
 def encoder_identity(config: Any) -> dict[str, Any]:
-    """What identifies the encoder's output; weights are loaded and hashed once a process."""
-    return _identity(tuple((k, config[k]) for k in sorted(config) if k == "encoder" or k.startswith("encoder_")))
-
-
-@functools.lru_cache(maxsize=8)
-def _identity(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    return build_encoder(Config(dict(options))).identity
+    """What identifies the encoder's output; weights are loaded and hashed once."""
+    options = {key: config[key] for key in sorted(config) if key == "encoder" or key.startswith("encoder_")}
+    return found_once(f"identity of {options}", lambda: build_encoder(Config(options)).identity)

@@ -15,6 +15,7 @@ from torch import Tensor
 from feature_cache import Content, DerivedArrays, Store, import_content
 from mmrec_host.processes import from_main, gather, main_first
 from mmrec_host.ranks import is_main, n_processes, rank
+from mmrec_host.waiting import alone
 
 from ..encoders.build import build_encoder, encoder_identity
 from ..encoders.dual import DualEncoder
@@ -123,12 +124,17 @@ class ItemEncoder:
         with torch.no_grad():
             if is_main():  # who alone knows how far the build is, and writes
                 progress = bool(self.config["progress"])
-                arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
+                with alone(self._lock_file(arrays), f"does the same ({label})"):
+                    arrays.build(encode_round, self.chunk, label, progress, chunks_a_step=n_processes())
                 from_main(lambda: None)
             else:
                 while (first := from_main(lambda: None)) is not None:
                     gather(lambda first=first: encode_chunk(first))
         return arrays
+
+    def _lock_file(self, arrays: DerivedArrays) -> Path:
+        """Beside the environment, which holds no files but its own."""
+        return self.store.path.with_name(f".{self.store.path.name}-{arrays.fingerprint[:16]}.lock")
 
     def pooled(self, modality: str, tuned: Adapted | None = None) -> Tensor:
         """What the frozen tower pools, or a tuned one, float32 [n_items, d]; computed once and cached."""

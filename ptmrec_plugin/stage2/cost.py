@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from feature_cache import describe
 
 from ..items.feature_source import require_raw_content
 from ..items.item_encoder import ItemEncoder
-from ..peft.base import STEM
+from ..peft.base import STEM, apply_variant
 from ..peft.trial import apply_tried
+from .live_encoder import LiveEncoder
+from .memory import step_needs
+from .options import TuningOptions
 
 MB = 2**20
 TIMED_ITEMS = 8
@@ -60,6 +64,16 @@ def estimate(config: Any, dataset: Any, *, stage2: bool, peft: bool, from_scratc
             + (f", {encodings:,} encodings an epoch at most and {n_items:,} for each evaluation" if peft else "")
         )
     return lines
+
+
+def training_memory(config: Any, dataset: Any) -> float:
+    """Bytes that the encoder's weights and a step through the tuned blocks need."""
+    items = ItemEncoder(config, dataset.folder, dataset.interactions.n_items)
+    modalities = list(config["modalities"])
+    handle = apply_variant(items.encoder, config, modalities)
+    options = replace(TuningOptions.from_config(config, peft=True), reuse_activations=False)  # none need be there yet
+    needs = step_needs(LiveEncoder(options, items, handle), min(options.most_items, items.n_items))
+    return sum(weights.nbytes for weights in items.encoder.parameters()) + needs
 
 
 def _time(items: ItemEncoder, modality: str, sample: np.ndarray) -> float:

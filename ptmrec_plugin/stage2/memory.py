@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from weakref import WeakSet
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from mmrec_host.environment import available_memory
 from mmrec_host.errors import ConfigError
-from mmrec_host.ranks import n_local_processes
+from mmrec_host.ranks import n_sharing_memory
 
 from .live_encoder import LiveEncoder
 
 SAMPLES = 2, 4  # items; what both keep does not grow with them
 GRADIENTS = 1.5  # the backward pass holds gradients beside what the forward pass has kept
 SHARE = 0.9  # of the free memory that the encoder may use
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes(device: torch.device) -> int:
@@ -30,14 +28,7 @@ def available_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    free = psutil.virtual_memory().available
-    try:
-        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
-        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        free = min(free, limit - used + int(stat["active_file"]) + int(stat["inactive_file"]))  # files can be dropped
-    except (OSError, ValueError, KeyError):  # no container, or one without a limit
-        pass
-    return free // n_local_processes()
+    return available_memory() // n_sharing_memory()
 
 
 class _Saved:
@@ -96,19 +87,35 @@ def need(live: LiveEncoder, modality: str) -> Need:
     return Need(each, fixed)
 
 
+def _needs(live: LiveEncoder) -> list[Need]:
+    """Of each tuned modality; none of a catalogue that is too small to tell."""
+    return [need(live, m) for m in live.handle.cuts] if live.items.n_items >= SAMPLES[1] else []
+
+
+def _wanted(needs: list[Need], live: LiveEncoder, n_items: int) -> float:
+    at_once = min(live.chunk or n_items, n_items)
+    each = [one.of(at_once) for one in needs]
+    # Chunks are computed again one after the other, those of both modalities too.
+    return sum(each) if at_once == n_items else max(each, default=0.0)
+
+
+def step_needs(live: LiveEncoder, n_items: int) -> float:
+    """Bytes that a step with `n_items` items keeps."""
+    return _wanted(_needs(live), live, n_items)
+
+
 def require_memory(live: LiveEncoder, n_items: int) -> None:
     """Check that a step with `n_items` items can be made.
 
     Raises:
         ConfigError: it cannot; names the largest chunk that would fit.
     """
-    needs = [need(live, m) for m in live.handle.cuts]
-    if not needs or live.items.n_items < SAMPLES[1]:
+    needs = _needs(live)
+    if not needs:
         return
     at_once = min(live.chunk or n_items, n_items)
     largest = max(needs, key=lambda each: each.of(at_once))
-    # Chunks are computed again one after the other, those of both modalities too.
-    wanted = sum(each.of(at_once) for each in needs) if at_once == n_items else largest.of(at_once)
+    wanted = _wanted(needs, live, n_items)
     free = SHARE * available_bytes(live.device)
     if wanted <= free:
         return

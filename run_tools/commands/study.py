@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmrec_host.cli.jobs_arguments import add_jobs_arguments, check_jobs_arguments
 from mmrec_host.cli.plugins import add_plugin_arguments, load_plugins
 from mmrec_host.config import MACHINE_KEYS, parse_overrides
 from mmrec_host.errors import ConfigError
@@ -57,9 +58,7 @@ class StudyCommand:
         """Add the arguments."""
         parser.epilog = EXAMPLES
         parser.add_argument("study", metavar="STUDY", help="a YAML file, or the name of a study that is shipped")
-        parser.add_argument(
-            "--jobs", type=int, default=1, metavar="N", help="so many at a time, sharing the cores; default: 1"
-        )
+        add_jobs_arguments(parser)
         parser.add_argument("--seeds", type=int, metavar="N", help="so many seeds, instead of the file's")
         parser.add_argument(
             "--output", type=Path, metavar="FOLDER", help="of the report; default: studies/NAME beside the runs"
@@ -72,10 +71,9 @@ class StudyCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Run what is left and write the report; 1 if a run failed."""
-        for name in ("jobs", "seeds"):
-            value = getattr(args, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"--{name} {value}: must be 1 or more.")
+        if args.seeds is not None and args.seeds < 1:
+            raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
+        check_jobs_arguments(args)
         from ..study.cells import make_cells
         from ..study.standing import begun, finished, protocols_of
         from ..study.stderr_log import warnings_once
@@ -110,11 +108,9 @@ class StudyCommand:
 
 def _run(cells: Sequence[Cell], left: Sequence[Cell], folder: Path, args: argparse.Namespace) -> dict[Cell, str]:
     from ..study.running import run_cells
-    from ..study.worker import WorkerOptions
 
-    options = WorkerOptions(folder, argparse.Namespace(plugin=args.plugin, mmrec_home=args.mmrec_home))
     try:
-        return run_cells(left, len(cells), args.jobs, options, not args.quiet)
+        return run_cells(left, len(cells), folder, args)
     except KeyboardInterrupt:
         say("the same command goes on where it was", file=sys.stderr)
         raise

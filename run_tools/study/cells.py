@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mmrec_host.config import Config, known_keys, load_config
-from mmrec_host.config_layers import collect_layers
 from mmrec_host.errors import ConfigError
+from mmrec_host.jobs.job import builds_on_others
 from mmrec_host.models.base import MODELS
 from mmrec_host.registry import nearest
 from mmrec_host.training.options import TrainingOptions
@@ -68,7 +68,7 @@ def make_cells(study: Study, words: Mapping[str | None, Mapping[str, Any]], n_se
                 for line in str(error).splitlines():
                     errors.setdefault(line, []).append(f"{row.name} on {entry.name}")
                 continue
-            first, builds_on = int(config["seed"]), _builds_on_others(config)
+            first, builds_on = int(config["seed"]), builds_on_others(config)
             cells += [
                 Cell(entry, row, seed, config.replaced(seed=seed, resume=True), builds_on)
                 for seed in range(first, first + n_seeds)
@@ -79,12 +79,9 @@ def make_cells(study: Study, words: Mapping[str | None, Mapping[str, Any]], n_se
     return cells
 
 
-def groups_of(cells: list[Cell]) -> list[list[Cell]]:
-    """Cells of one data set and seed, which may share runs and so are run one after another; whole seeds come first."""
-    groups: dict[tuple[int, str, str], list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: (cell.seed, cell.builds_on)):
-        groups.setdefault((cell.seed, str(cell.config["data_path"]), cell.entry.dataset), []).append(cell)
-    return list(groups.values())
+def in_order(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells in the order in which they are run: whole seeds come first, in them the runs that others build on."""
+    return sorted(cells, key=lambda cell: (cell.seed, cell.builds_on))
 
 
 def _known(model: str, dataset: str, keys: Mapping[str, Any]) -> set[str]:
@@ -108,11 +105,6 @@ def _check_metrics(study: Study, config: Config) -> None:
                 f"metrics: {metric!r} is not computed{nearest(metric, known)} The keys metrics and topk say what is: "
                 f"{', '.join(known)}."
             )
-
-
-def _builds_on_others(config: Config) -> bool:
-    layers = collect_layers(config["model"], config["dataset"], config.overrides)
-    return any("model" in layer.option_groups.values() for layer in layers)
 
 
 def _shortly(places: list[str]) -> str:

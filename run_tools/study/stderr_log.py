@@ -6,6 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+OWN = ("run_tools.study", "mmrec_host.jobs")
+"""Whose log is the study's own."""
+
 
 class WarningsOnce(logging.Filter):
     """Lets through what the study itself says, and each warning of its runs once; the runs' own logs have the rest."""
@@ -16,7 +19,7 @@ class WarningsOnce(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write this one."""
-        if record.name.startswith(__package__ or ""):
+        if record.name.startswith(OWN):
             return True
         new = record.levelno >= logging.WARNING and record.getMessage() not in self.said
         self.said.add(record.getMessage())

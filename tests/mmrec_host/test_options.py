@@ -9,7 +9,7 @@ from mmrec_host.config import Config, load_config
 from mmrec_host.errors import ConfigError
 from mmrec_host.evaluation.options import EvaluationOptions
 from mmrec_host.quick_start import quick_start
-from mmrec_host.runs.search import grid_search
+from mmrec_host.searching.grid import grid_search
 from mmrec_host.training.options import TrainingOptions
 
 

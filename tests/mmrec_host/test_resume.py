@@ -23,7 +23,7 @@ from mmrec_host.quick_start import quick_start
 from mmrec_host.reporting.searches import search_table
 from mmrec_host.runs.record import RunRecord, find_runs
 from mmrec_host.runs.saved_model import best_state
-from mmrec_host.runs.search import grid_search
+from mmrec_host.searching.grid import grid_search
 from mmrec_host.training import trainer
 
 

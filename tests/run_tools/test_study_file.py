@@ -7,7 +7,7 @@ import yaml
 
 from mmrec_host.config_layers import known_yamls
 from mmrec_host.errors import ConfigError
-from run_tools.study.cells import groups_of, make_cells
+from run_tools.study.cells import in_order, make_cells
 from run_tools.study.study_file import read_study
 
 ROWS = {"BPR": {"model": "BPR"}, "VBPR": {"model": "VBPR", "against": "BPR"}}
@@ -78,7 +78,7 @@ def test_a_study_that_is_not_there(ptmrec):
     assert code == 2 and "did you mean 'mini'?" in errors and "Shipped: gains, mini" in errors
 
 
-@pytest.mark.parametrize("words", [["--jobs", "0"], ["--seeds", "0"], ["epoch=3"], ["BPRX.epochs=3"]])
+@pytest.mark.parametrize("words", [["--jobs", "0"], ["--jobs", "x"], ["--seeds", "0"], ["epoch=3"], ["BPRX.epochs=3"]])
 def test_bad_words(words, written, ptmrec):
     assert ptmrec("study", written({}), *words)[0] == 2
 
@@ -102,12 +102,9 @@ def test_the_later_of_file_data_set_row_and_command_line_wins(written):
 def test_what_models_build_on_is_run_before_them_and_whole_seeds_first(written):
     rows = {"PTMRec": {"model": "PTMRec"}, "VBPR": {"model": "VBPR"}}
     sets = ["toy", {"new": {"dataset": "toy", "new_items": 0.1}}, "other"]
-    groups = groups_of(make_cells(read_study(written({"datasets": sets, "rows": rows})), {}, 2))
-    assert [[cell.place for cell in group] for group in groups[:2]] == [
-        [("toy", "VBPR", 999), ("new", "VBPR", 999), ("toy", "PTMRec", 999), ("new", "PTMRec", 999)],
-        [("other", "VBPR", 999), ("other", "PTMRec", 999)],
-    ]
-    assert {cell.seed for group in groups[2:] for cell in group} == {1000} and len(groups) == 4
+    cells = in_order(make_cells(read_study(written({"datasets": sets, "rows": rows})), {}, 2))
+    assert [cell.seed for cell in cells] == [999] * 6 + [1000] * 6
+    assert [cell.row.name for cell in cells] == 2 * (["VBPR"] * 3 + ["PTMRec"] * 3)
 
 
 @pytest.mark.parametrize("name", known_yamls("study"))

@@ -6,12 +6,13 @@ from ...config import Config
 from ...data.dataset import load_dataset
 from ...device import resolve_device
 from ...evaluation.cutoffs import cutoff_notes
+from ...jobs.memory import id_tables, memory_needed, score_block
 from ...models.base import MODELS
 from ...models.contract import EstimatesCost
 from ...runs.build import require_sound
 from ...training.options import TrainingOptions
 
-FLOAT, ADAM_COPIES = 4, 4  # bytes; parameter, gradient and Adam's two moments
+MB = 2**20
 
 
 def describe(config: Config) -> str:
@@ -22,9 +23,6 @@ def describe(config: Config) -> str:
     dataset = load_dataset(config)
     counts = dataset.counts()
     model = MODELS.get(config["model"])
-    dim = config["embedding_size"]
-    rows = counts["users"] + counts["items"]
-    score_block = min(config["eval_batch_size"] * counts["items"] * FLOAT, 512 * 2**20)
     lines = [
         f"# {config['model']} on {config['dataset']} ({dataset.folder})",
         config.to_yaml().rstrip(),
@@ -32,8 +30,8 @@ def describe(config: Config) -> str:
         "# data: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()),
         f"# a training epoch: {-(-counts['train'] // config['train_batch_size']):,} batches of "
         f"{config['train_batch_size']:,}",
-        f"# memory of id tables with Adam: {rows * dim * FLOAT * ADAM_COPIES / 2**20:,.0f} MB; of a block of scores: "
-        f"{score_block / 2**20:,.0f} MB",
+        f"# memory of id tables with Adam: {id_tables(config, dataset) / MB:,.0f} MB; of a block of scores: "
+        f"{score_block(config, dataset) / MB:,.0f} MB; of a run about {memory_needed(config, dataset) / MB:,.0f} MB",
     ]
     notes = cutoff_notes(options.evaluation, dataset.splits, counts["items"])
     lines += [f"# {note}" for note in notes]

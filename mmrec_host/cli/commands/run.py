@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import sys
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ...config import Config, known_keys, load_config, parse_overrides
 from ...errors import ConfigError
 from ...printable import say
-from ...ranks import is_main, n_processes
+from ...ranks import is_main
+from ..jobs_arguments import add_jobs_arguments, check_jobs_arguments, engine_of
 from ..listed_values import expand
-from ..main import report
 from ..plugins import add_plugin_arguments, load_plugins
+from ..search_arguments import add_search_arguments, check_search_arguments, search_all
 
 EXAMPLES = """examples:
   -m PTMRec -d mini                                       one model on the embedded dataset
@@ -21,6 +25,9 @@ EXAMPLES = """examples:
   -m PTMRec VBPR -d mini PTMRec.epochs=50                 a key of one of the models
   -m PTMRec -d mini "peft=[lora,adapter,side]"            a run for each value, one table; so for any key of one value
   -m PTMRec -d mini "mode=[two_stage,frozen_kt]"          likewise: tuning, and the control that tunes nothing
+  -m PTMRec VBPR -d mini --seeds 3 --jobs auto            several runs at a time, as many as fit
+  -m VBPR -d mini --search                                the grid under `search` in its YAML, by validation
+  -m VBPR -d mini --search optuna --trials 30 --jobs 2    samples of it, two at a time
   -m PTMRec -d mini --dry-run                             what would run, and what it would cost
   -m FREEDOM mmrec:FREEDOM -d mini new_items=0 --mmrec-home ../MMRec   beside an MMRec checkout's model as it is
 
@@ -46,12 +53,9 @@ class RunCommand:
         parser.add_argument(
             "--config", type=Path, action="append", default=[], metavar="FILE", help="YAML file of keys to override"
         )
+        add_jobs_arguments(parser)
         add_plugin_arguments(parser)
-        parser.add_argument(
-            "--search",
-            action="store_true",
-            help="try the grid under `search` in each model's YAML, by the validation split alone",
-        )
+        add_search_arguments(parser)
         parser.add_argument("--cost", action="store_true", help="a second table: parameters, time, memory, tuning")
         parser.add_argument(
             "--resume",
@@ -70,10 +74,12 @@ class RunCommand:
 
     def run(self, args: argparse.Namespace) -> int:
         """Train what is asked for; a failed run does not stop the others."""
+        check_search_arguments(args)
         args.model, args.overrides = _split_overrides(args.model, args.overrides)
         load_plugins(args)
         if args.seeds < 1:
             raise ConfigError(f"--seeds {args.seeds}: must be 1 or more.")
+        check_jobs_arguments(args)
         configs = resolve(args)
         for config in configs:
             config["progress"] = config["progress"] and not args.quiet and is_main()
@@ -86,16 +92,8 @@ class RunCommand:
                     say(dry_run.describe(config))
             return 0
         if args.search:
-            from ...reporting.render import render
-            from ...reporting.searches import search_table
-            from ...runs.search import grid_search
-
-            for config in configs:
-                ranked = grid_search(config)
-                if is_main():
-                    say(render(search_table(config, ranked)))
-            return 0
-        return train_all(configs, args.seeds, args.cost)
+            return search_all(configs, args)
+        return train_all(configs, args)
 
 
 def _split_overrides(models: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
@@ -132,28 +130,53 @@ def resolve(args: argparse.Namespace) -> list[Config]:
     ]
 
 
-def train_all(configs: list[Config], n_seeds: int, costs: bool) -> int:
+def train_all(configs: list[Config], args: argparse.Namespace) -> int:
     """Run every model under every seed on the same split and features, then print their table, and what they cost.
 
     What one run needs of another model, such as a teacher of PTMRec, is not run twice.
     """
+    from ...jobs.display import Display
+    from ...jobs.job import Job, Outcome, builds_on_others
+    from ...jobs.run import encode_once, run_jobs
     from ...reporting.render import render
     from ...reporting.tables import results_table
+    from ...runs.record import RunRecord
+
+    runs = [
+        config.replaced(seed=seed)
+        for config in configs
+        for seed in range(int(config["seed"]), int(config["seed"]) + args.seeds)
+    ]
+    engine = engine_of(args, lambda: runs)
+    many = engine.n_jobs > 1
+    work = functools.partial(_train, since=datetime.now(timezone.utc))  # noqa: UP017 (Python 3.10)
+    jobs = [Job(f"{run.label()}, seed {run['seed']}", work, engine.share(run)) for run in runs]
+    found: dict[Job, Path] = {}
+    failed: list[Outcome] = []
+    shown = not args.quiet
+    try:
+        with ExitStack() as stack:
+            display = stack.enter_context(Display("runs", "run", len(jobs), 0, shown)) if many else None
+            stack.enter_context(engine)
+            if many:
+                encode_once(runs, engine, shown)
+            in_order = sorted(jobs, key=lambda job: many and builds_on_others(job.config))
+            for job, outcome in run_jobs(in_order, engine, display):
+                if outcome.error is None:
+                    found[job] = outcome.value
+                else:
+                    failed.append(outcome)
+                    if display is not None and outcome.trace is not None:
+                        say(outcome.trace, file=sys.stderr)
+    finally:  # what has been measured is shown, whatever ended the rest
+        records = [RunRecord.load(found[job]) for job in jobs if job in found]
+        for table in results_table(records) if is_main() else []:
+            say(render(table, costs=args.cost))
+    mendable = not records and all(outcome.trace is None for outcome in failed)
+    return (2 if mendable else 1) if failed else 0
+
+
+def _train(config: Config, since: datetime) -> Path:
     from ...runs.engine import run
 
-    records, failed = [], 0
-    began = datetime.now(timezone.utc)  # noqa: UP017 (Python 3.10)
-    try:
-        for config in configs:
-            for seed in range(int(config["seed"]), int(config["seed"]) + n_seeds):
-                try:
-                    records.append(run(config.replaced(seed=seed), since=began).record)
-                except Exception as error:
-                    if n_processes() > 1:  # the others may be waiting for this one, who must not go on alone
-                        raise
-                    report(error)  # raises what is no message for the user
-                    failed += 1
-    finally:  # what has been measured is shown, whatever ended the rest
-        for table in results_table(records) if is_main() else []:
-            say(render(table, costs=costs))
-    return 2 if failed and not records else 1 if failed else 0
+    return run(config, since=since).record.path
