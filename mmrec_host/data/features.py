@@ -86,7 +86,7 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
     `shuffle_features` permutes the rows with the run's seed: the control that tells content from mere parameters.
 
     Raises:
-        DataError: a table with the wrong shape, or with a NaN or infinite entry.
+        DataError: a table with the wrong shape, or with an entry that is NaN, infinite, or squared so in float32.
     """
     features = FEATURES.get(config["features"])(config, folder, n_items)
     if not isinstance(features, Features):
@@ -99,11 +99,12 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
                 "be item i; `ptmrec prepare` brings rows with raw ids into that order (--image-features FILE "
                 "--feature-ids FILE)."
             )
-        bad = torch.nonzero(~torch.isfinite(table).all(1)).flatten()
+        bad = torch.nonzero(~torch.isfinite(torch.linalg.vector_norm(table, dim=1))).flatten()
         if len(bad):
             raise DataError(
-                f"{name}: {len(bad)} item(s) have NaN or infinite entries, the first is item {bad[0].item()}. "
-                "`ptmrec prepare` fills such rows by the mean (--image-features FILE --feature-ids FILE)."
+                f"{name}: {len(bad)} item(s) have NaN or infinite entries, or such that their squares are too large for "
+                f"float32; the first is item {bad[0].item()}. `ptmrec prepare` fills rows that are not finite by the "
+                "mean (--image-features FILE --feature-ids FILE)."
             )
     order = shuffled_order(config, n_items)
     if order is not None:

@@ -169,9 +169,10 @@ def test_feature_files_are_checked(tmp_path, config):
     assert load_features(config, tmp_path, 4).t.dtype == torch.float32
     with pytest.raises(DataError, match=r"\[5, d\]"):
         load_features(config, tmp_path, 5)
-    np.save(tmp_path / "text_feat.npy", np.array([[1.0], [2.0], [np.nan], [1.0]]))
-    with pytest.raises(DataError, match="first is item 2"):
-        load_features(config, tmp_path, 4)
+    for spoilt in (np.nan, -np.inf, 1e20):  # of the last, the square is infinite in float32
+        np.save(tmp_path / "text_feat.npy", np.array([[1.0], [2.0], [spoilt], [1.0]]))
+        with pytest.raises(DataError, match="first is item 2"):
+            load_features(config, tmp_path, 4)
     (tmp_path / "text_feat.npy").unlink()
     with pytest.raises(DataError, match=r"modalities=\[v\]"):
         load_features(config, tmp_path, 4)
