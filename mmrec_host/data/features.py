@@ -102,9 +102,9 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
         bad = torch.nonzero(~torch.isfinite(torch.linalg.vector_norm(table, dim=1))).flatten()
         if len(bad):
             raise DataError(
-                f"{name}: {len(bad)} item(s) have NaN or infinite entries, or such that their squares are too large for "
-                f"float32; the first is item {bad[0].item()}. `ptmrec prepare` fills rows that are not finite by the "
-                "mean (--image-features FILE --feature-ids FILE)."
+                f"{name}: {len(bad)} item(s) have entries that are NaN, infinite or, squared, too large for float32; the "
+                f"first is item {bad[0].item()}. `ptmrec prepare` fills rows that are not finite by the mean "
+                "(--image-features FILE --feature-ids FILE)."
             )
     order = shuffled_order(config, n_items)
     if order is not None:
