@@ -99,11 +99,11 @@ def load_features(config: Any, folder: Path, n_items: int) -> Features:
                 "be item i; `ptmrec prepare` brings rows with raw ids into that order (--image-features FILE "
                 "--feature-ids FILE)."
             )
-        bad = torch.nonzero(~torch.isfinite(torch.linalg.vector_norm(table, dim=1))).flatten()
+        bad = torch.nonzero(~torch.isfinite(torch.einsum("nd,nd->n", table, table))).flatten()
         if len(bad):
             raise DataError(
-                f"{name}: {len(bad)} item(s) have entries that are NaN, infinite or, squared, too large for float32; the "
-                f"first is item {bad[0].item()}. `ptmrec prepare` fills rows that are not finite by the mean "
+                f"{name}: {len(bad)} item(s) have entries that are NaN, infinite or, squared, too large for float32; "
+                f"the first is item {bad[0].item()}. `ptmrec prepare` fills rows that are not finite by the mean "
                 "(--image-features FILE --feature-ids FILE)."
             )
     order = shuffled_order(config, n_items)

@@ -94,7 +94,7 @@ class RunRecord:
         label, dataset, seed = config.label(), config["dataset"], int(config["seed"])
         sha = config.settings_sha()
         name = f"{_slug(label)}-{sha[:NAME_SHA]}-s{seed}-{now:%Y%m%d-%H%M%S}"
-        path = _new_folder(Path(root) / _slug(dataset), name)
+        path = _new_folder(runs_folder(root, dataset), name)
         record = cls(
             path,
             {
@@ -110,7 +110,7 @@ class RunRecord:
             },
         )
         with record._opened():
-            _write(path / "config.yaml", config.to_yaml())
+            write_whole(path / "config.yaml", config.to_yaml().encode())
             record._write_info()
         return record
 
@@ -127,7 +127,7 @@ class RunRecord:
             for litter in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
                 litter.unlink()
             for file in self.path.glob("*.jsonl"):  # without half a line, to which the next would be joined
-                _write(file, "".join(json.dumps(line) + "\n" for line in self.lines(file.name)))
+                write_whole(file, "".join(json.dumps(line) + "\n" for line in self.lines(file.name)).encode())
             for key in ("error", "ended"):
                 self.info.pop(key, None)
             self.info["status"] = "running"
@@ -318,7 +318,12 @@ class RunRecord:
 
     def _write_info(self) -> None:
         self.info = plain(self.info)  # the same here as when it is loaded
-        _write(self.path / "run.json", json.dumps(self.info, indent=1, allow_nan=False))
+        write_whole(self.path / "run.json", json.dumps(self.info, indent=1, allow_nan=False).encode())
+
+
+def runs_folder(root: Path, dataset: str) -> Path:
+    """Where the runs on a dataset lie."""
+    return Path(root) / _slug(dataset)
 
 
 def find_runs(root: Path, dataset: str | None = None) -> list[RunRecord]:
@@ -326,7 +331,7 @@ def find_runs(root: Path, dataset: str | None = None) -> list[RunRecord]:
     if dataset is None:
         folders = [file.parent for file in Path(root).glob("*/*/run.json")]
     else:
-        folders = [path for path in (Path(root) / _slug(dataset)).glob("*") if path.is_dir()]
+        folders = [path for path in runs_folder(root, dataset).glob("*") if path.is_dir()]
     runs = []
     for folder in sorted(folders):
         try:
@@ -354,7 +359,7 @@ def run_of(runs: Iterable[RunRecord], config: Config) -> RunRecord | None:
 def making(root: Path, config: Config) -> contextlib.AbstractContextManager[None]:
     """Inside, no other process is in here for a run of the same settings and seed."""
     name = f".{config.settings_sha()}-s{config['seed']}.lock"
-    return alone(Path(root) / _slug(config["dataset"]) / name, f"makes the run {config.label()}, seed {config['seed']}")
+    return alone(runs_folder(root, config["dataset"]) / name, f"makes the run {config.label()}, seed {config['seed']}")
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
@@ -374,10 +379,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | None) else str(value)
-
-
-def _write(path: Path, text: str) -> None:
-    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _slug(text: str) -> str:

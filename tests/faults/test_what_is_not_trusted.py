@@ -39,6 +39,7 @@ TESTS = {
     "YAML": (HERE, "test_yaml_makes_no_objects_and_is_bounded"),
     "`.npy`, `.npz`": (HERE, "test_arrays_are_never_unpickled"),
     "checkpoints, runs": (HERE, "test_checkpoints_are_weights_and_plain_values_alone"),
+    "packs of `ptmrec unpack`": ("run_tools/test_pack.py", "test_a_pack_that_is_none_is_refused_and_leaves_nothing"),
     "adapters": (HERE, "test_adapters_are_read_as_safetensors_alone"),
     "the cache": ("feature_cache/test_arrays.py", "test_object_header_is_never_unpickled"),
     "a cache cut short": (
@@ -50,6 +51,11 @@ TESTS = {
     "downloads": ("dataset_makers/test_prepare_download.py", "test_what_a_server_does_wrong_ends_in_a_message"),
     "fetched images": ("dataset_makers/test_prepare_images.py", "test_each_way_to_misbehave_has_its_outcome"),
     "pages of `ptmrec show`": ("run_tools/test_show.py", "test_the_page_needs_nothing_else_and_runs_nothing"),
+    "requests to `ptmrec serve`": ("run_tools/test_serve.py", "test_a_bad_question_is_answered_with_what_is_wrong"),
+    "`serving.safetensors` of a run": (
+        "run_tools/test_serve.py",
+        "test_a_second_start_reads_no_checkpoint_and_a_changed_run_is_read_anew",
+    ),
     "tables in LaTeX": ("mmrec_host/test_tables.py", "test_latex_escapes_and_marks"),
     "what is printed and logged": ("mmrec_host/test_printable.py", "test_what_is_said_and_logged_is_printable"),
     "tables in CSV": (
