@@ -57,7 +57,8 @@ def search_all(configs: list[Config], args: argparse.Namespace) -> int:
 
     search: Callable[..., list[dict[str, Any]]]
     if args.search == OPTUNA:
-        from ..searching.sampled import optuna_or_message, sampled_search
+        from ..searching.sampled import sampled_search
+        from ..searching.storage import optuna_or_message
 
         optuna_or_message()
         trials = args.trials or 20

@@ -101,7 +101,9 @@ class OnRay:
         self.configs, self.root = configs, root
         home = plugins.mmrec_home and plugins.mmrec_home.absolute()
         plugins = Plugins(tuple(path.absolute() for path in plugins.plugin), home)
-        self.sender = Sender(root / f".sender-{uuid.uuid4().hex}", Path.cwd(), plugins)
+        data = {Path(config["data_path"]).absolute() / config["dataset"] for config in configs}
+        reads = (*plugins.plugin, *sorted(path for path in data if path.is_dir()))  # a node makes the others itself
+        self.sender = Sender(root / f".sender-{uuid.uuid4().hex}", Path.cwd(), plugins, reads)
         self.shipment: Any = None
         self.running: dict[Any, tuple[Job, int]] = {}
 

@@ -30,12 +30,14 @@ class Sender:
     Attributes:
         token: a file beside its runs, by which a node knows that it has the same folders.
         folder: its working folder.
+        reads: data folders, plugins and whatever else a node that works in the same folders must have.
         digest: of what is shipped to nodes that do not.
     """
 
     token: Path
     folder: Path
     plugins: Plugins
+    reads: tuple[Path, ...]
     digest: str = ""
 
 
@@ -54,8 +56,8 @@ class Answer:
 
 
 def sees(sender: Sender) -> bool:
-    """Whether this node has the sender's folders."""
-    return sender.token.is_file()
+    """Whether this node has the sender's folders, and in them what runs read."""
+    return sender.token.is_file() and all(path.exists() for path in (sender.folder, *sender.reads))
 
 
 def pack(files: dict[str, Path]) -> bytes:

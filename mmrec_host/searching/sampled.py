@@ -8,34 +8,19 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..config import Config
-from ..errors import ConfigError, DataError
 from ..jobs.display import Display
 from ..jobs.job import Engine, Job, Outcome
 from ..jobs.run import run_jobs
 from ..runs.record import RunRecord
 from ..yaml_values import flow
-from .search_run import note, require_all, run_search, tried_before
+from .search_run import LINES, note, require_all, run_search, tried_before
 from .spaces import Space, space_of
-from .trial import Pruned, trial_job
-
-FILE, NAME = "optuna.db", "search"
-FIRST = 3  # epoch after which a trial may be broken off
-SECONDS = 60  # that a process waits for another one's entry
-
-
-def optuna_or_message() -> ModuleType:
-    """Optuna; `ConfigError` if it is not installed."""
-    try:
-        import optuna
-    except ImportError:
-        raise ConfigError("--search optuna: optuna is not installed (pip install 'ptmrec[search]').") from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
+from .storage import FILE, Reports, open_study, optuna_or_message, readable, unreadable
+from .trial import trial_job
 
 
 def sampled_search(config: Config, n_trials: int, pruner: str, engine: Engine) -> list[dict[str, Any]]:
@@ -57,7 +42,8 @@ def sampled_search(config: Config, n_trials: int, pruner: str, engine: Engine) -
     settings = config.replaced(search=space, sampler="optuna", pruner=pruner)
 
     def explore(record: RunRecord) -> list[dict[str, Any]]:
-        return _explore(config, space, record, n_trials, pruner, engine)
+        with readable(record.path / FILE):
+            return _explore(config, space, record, n_trials, pruner, engine)
 
     return run_search(config, settings, explore, lambda record: len(record.info["combinations"]) >= n_trials)
 
@@ -68,6 +54,8 @@ def _explore(
     study = open_study(record.path / FILE, pruner)
     optuna = optuna_or_message()
     tried, values = tried_before(record), _Values(space)
+    if lost := tried.keys() - {trial.number + 1 for trial in study.get_trials(deepcopy=False)}:
+        raise unreadable(record.path / FILE, f"trial {min(lost)}, which {LINES} has, is not in it")
     failed: list[tuple[Job, Outcome]] = []
     trials: dict[Job, Any] = {}
 
@@ -136,49 +124,3 @@ class _Values:
             listed = {flow(choice): choice for choice in choices} if isinstance(choices, list) else {}
             found[key] = listed[params[key]] if listed else params[key]
         return found
-
-
-class Reports:
-    """Tells the storage every score of one trial, in the process that trains it, and breaks it off.
-
-    Raises:
-        Pruned: the trial is not worth more epochs.
-    """
-
-    def __init__(self, file: Path, pruner: str, trial_id: int) -> None:
-        self.trial = optuna_or_message().trial.Trial(open_study(file, pruner), trial_id)
-
-    def __call__(self, epoch: int, score: float) -> None:
-        """The score that the state after an epoch, counted over all phases, has."""
-        self.trial.report(score, epoch)
-        if self.trial.should_prune():
-            raise Pruned
-
-
-def open_study(file: Path, pruner: str) -> Any:
-    """Optuna's study in a file, which is made if it is not there.
-
-    Raises:
-        DataError: the file is no storage of this Optuna.
-    """
-    optuna = optuna_or_message()
-    from sqlalchemy.exc import SQLAlchemyError
-
-    pruners = {
-        "median": optuna.pruners.MedianPruner(n_warmup_steps=FIRST),
-        "halving": optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST),
-        "none": optuna.pruners.NopPruner(),
-    }
-    try:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{file.resolve()}", engine_kwargs={"connect_args": {"timeout": SECONDS}}
-        )
-        return optuna.create_study(
-            storage=storage, study_name=NAME, direction="maximize", load_if_exists=True, pruner=pruners[pruner]
-        )
-    except (SQLAlchemyError, RuntimeError, optuna.exceptions.OptunaError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"{file}: cannot be read as Optuna's storage ({reason}). Bring the file back; or "
-            "begin a new search, without --resume."
-        ) from error

@@ -61,5 +61,5 @@ def run_cell(config: Config, folder: Path) -> None:
     except OtherData as error:
         log.warning("%s is trained anew: %s", config["model"], error)
         result = run(config.replaced(resume=False))
-    if result.model is not None:
+    if result.model is not None and folder.is_dir():  # a node of a cluster may not see it; the report ranks then
         keep_places(result.record, folder, result.model, load_dataset(config), config)

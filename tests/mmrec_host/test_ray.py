@@ -10,9 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from interrupted_runs import differences, outcome
 
 from mmrec_host.cli.main import main
+from mmrec_host.jobs.ray_task import Sender, sees
+from mmrec_host.jobs.worker import Plugins
 from mmrec_host.runs.record import find_runs
 
 MODELS = [
@@ -27,6 +30,8 @@ MODELS = [
     "pool_size=16",
     "epochs=6",
 ]
+
+NODE = {"num_cpus": 1, "object_store_memory": 150 * 2**20, "memory": 8 * 10**9}
 
 
 def words_in(folder: Path, keys, *more: str) -> list[str]:
@@ -78,6 +83,14 @@ def test_what_becomes_of_a_run_that_ray_ends():
     assert f"died {ATTEMPTS} times" in outcome_of(ray.exceptions.WorkerCrashedError(), ATTEMPTS).error
 
 
+def test_a_node_that_sees_the_runs_but_not_the_data_is_one_that_is_sent_them(tmp_path):
+    (tmp_path / "token").touch()
+    sender = Sender(tmp_path / "token", tmp_path, Plugins((), None), (tmp_path / "data",))
+    assert not sees(sender)
+    (tmp_path / "data").mkdir()
+    assert sees(sender)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """Three nodes of one core on this machine; node 0 is the head."""
@@ -87,12 +100,25 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_raylet_start_wait_time_s", "200")
-        small = {"num_cpus": 1, "object_store_memory": 150 * 2**20, "memory": 8 * 10**9}
-        cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
         for _ in range(2):
-            cluster.add_node(**small)
+            cluster.add_node(**NODE)
         yield cluster
         cluster.shutdown()
+
+
+def kill_one(cluster, folder: Path) -> threading.Thread:
+    """Kills a node as soon as a run below the folder has trained an epoch."""
+
+    def kill() -> None:
+        deadline = time.monotonic() + 300
+        while not list(folder.glob("runs/*/*/epochs.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    return killer
 
 
 @pytest.mark.slow
@@ -101,22 +127,56 @@ def test_on_three_nodes_of_which_one_dies_the_runs_end_as_one_by_one(cluster, to
     keys = toy_in(tmp_path)
     assert main(["-q", *words_in(tmp_path / "whole", keys, "--seeds", "2")]) == 0
 
-    def kill_one() -> None:
-        deadline = time.monotonic() + 300
-        while not list((tmp_path / "ray").glob("runs/*/*/epochs.jsonl")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
+    killer = kill_one(cluster, tmp_path / "ray")
     on_ray = ["--engine", "ray", "--address", cluster.address, "--seeds", "2"]
     code, out, _ = ptmrec(*words_in(tmp_path / "ray", keys, *on_ray))
     killer.join()
     assert code == 0, caplog.text
     assert out.index("\nBPR") < out.index("\nVBPR") < out.index("\nPTMRec") and len(cluster.worker_nodes) == 1
+    cluster.add_node(**NODE)
     expected = outcome(tmp_path / "whole")
     assert len(expected) == 6 and not differences(expected, outcome(tmp_path / "ray"))
     assert not list((tmp_path / "ray" / "runs").glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_study_on_three_nodes_of_which_one_dies_reports_the_same(cluster, toy_in, tmp_path, ptmrec):
+    keys = toy_in(tmp_path) | {"threads": 1, "checkpoint_interval": 0}
+    del keys["run_path"], keys["cache_path"]
+    study = {"about": "A test.", "datasets": ["toy"], "seeds": 2, "metrics": ["recall@5"], "keys": keys}
+    rows = {"BPR": {"model": "BPR"}, "VBPR": {"model": "VBPR", "against": ["BPR"]}}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(study | {"rows": rows}))
+
+    def table(name: str, *words: str) -> str:
+        places = [f"run_path={tmp_path / name}/runs", f"cache_path={tmp_path / name}/cache"]
+        code, _, errors = ptmrec("study", tmp_path / "small.yaml", *places, "--output", tmp_path / name / "out", *words)
+        assert code == 0, errors
+        lines = (tmp_path / name / "out" / "report.md").read_text().splitlines()
+        return "\n".join(line for line in lines if line.startswith("|"))
+
+    whole = table("whole")
+    killer = kill_one(cluster, tmp_path / "ray")
+    on_ray = table("ray", "--engine", "ray", "--address", cluster.address)
+    killer.join()
+    cluster.add_node(**NODE)
+    assert len(outcome(tmp_path / "whole")) == 4
+    assert not differences(outcome(tmp_path / "whole"), outcome(tmp_path / "ray")) and whole == on_ray
+
+
+@pytest.mark.slow
+def test_a_search_by_optuna_on_a_cluster(cluster, toy_in, tmp_path, monkeypatch, ptmrec):
+    optuna = pytest.importorskip("optuna")
+    (tmp_path / "mmrec_configs" / "model").mkdir(parents=True)
+    own = "reg_weight: 0.1\nsearch: {reg_weight: {low: 0.001, high: 0.1, log: true}}\n"
+    (tmp_path / "mmrec_configs" / "model" / "BPR.yaml").write_text(own)
+    monkeypatch.chdir(tmp_path)
+    words = ["-m", "BPR", "-d", "toy", "--search", "optuna", "--trials", "4", "--engine", "ray"]
+    keys = [f"{key}={value}".replace("'", "") for key, value in toy_in(tmp_path).items()]
+    code, out, errors = ptmrec(*words, *keys, "--address", cluster.address)
+    assert code == 0 and "--search" not in out and "reg_weight=0.0" in out, errors
+    (record,) = find_runs(tmp_path / "runs" / "searches", "toy")
+    (study,) = optuna.get_all_study_summaries(f"sqlite:///{record.path}/optuna.db")
+    assert study.n_trials == 4 and len(record.info["combinations"]) == 4
 
 
 @pytest.mark.slow

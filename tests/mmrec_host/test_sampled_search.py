@@ -15,7 +15,8 @@ from mmrec_host.jobs.worker import Plugins
 from mmrec_host.reporting.searches import search_table
 from mmrec_host.runs.record import find_runs
 from mmrec_host.searching.grid import grid_search
-from mmrec_host.searching.sampled import open_study, sampled_search
+from mmrec_host.searching.sampled import sampled_search
+from mmrec_host.searching.storage import open_study
 
 SPACE = {
     "reg_weight": {"low": 1e-5, "high": 1e-1, "log": True},
@@ -101,13 +102,19 @@ def test_a_trial_that_does_badly_is_broken_off(keys):
     assert [cell.value for cell in search_table(config, ranked).rows[1]][1:4] == [None, "pruned", 3]
 
 
-def test_a_storage_that_is_none_is_a_message_and_nothing_is_lost(keys, monkeypatch):
+def garbled(content: bytes) -> bytes:
+    """With all pages but the first overwritten."""
+    return content[:4096] + b"\xff" * (len(content) - 4096)
+
+
+@pytest.mark.parametrize("damaged", [lambda content: b"no database" * 1000, lambda content: b"", garbled])
+def test_a_damaged_storage_is_a_message_and_nothing_is_lost(damaged, keys, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         interrupt_after(patch, 7)
         search(config_of(keys))
     record = find_runs(f"{keys['run_path']}/searches", "toy")[0]
     good = (record.path / "optuna.db").read_bytes()
-    (record.path / "optuna.db").write_bytes(b"no database" * 1000)
+    (record.path / "optuna.db").write_bytes(damaged(good))
     with pytest.raises(DataError, match="optuna.db: cannot be read as Optuna's storage .*--resume"):
         search(config_of(keys))
     (record.path / "optuna.db").write_bytes(good)
@@ -117,3 +124,17 @@ def test_a_storage_that_is_none_is_a_message_and_nothing_is_lost(keys, monkeypat
 def test_a_grid_has_no_ranges(keys):
     with pytest.raises(ConfigError, match="search: reg_weight, epochs: a range is no grid.*--search optuna"):
         grid_search(config_of(keys))
+
+
+def test_ranges_of_a_yaml_file_of_one_s_own_are_checked_and_sampled(keys, tmp_path, monkeypatch, ptmrec):
+    (tmp_path / "mmrec_configs" / "model").mkdir(parents=True)
+    file = tmp_path / "mmrec_configs" / "model" / "BPR.yaml"
+    monkeypatch.chdir(tmp_path)
+    words = ["-q", "-m", "BPR", "-d", "toy", "--search", "optuna", "--trials", "1"]
+    words += [f"{key}={value}".replace("'", "") for key, value in keys.items()]
+    file.write_text("reg_weight: 0.1\nsearch: {reg_weight: {low: -1, high: 1}}\n")
+    code, _, errors = ptmrec(*words)
+    assert code == 2 and "BPR.yaml: search: reg_weight=-1: must be" in errors
+    file.write_text("reg_weight: 0.1\nsearch: {reg_weight: {low: 0.01, high: 0.1, log: true}}\n")
+    code, out, _ = ptmrec(*words)
+    assert code == 0 and "reg_weight=0.0" in out
