@@ -28,13 +28,13 @@ def calls_page(description: Schema) -> str:
 
 def _section(name: str, call: Schema, schemas: Mapping[str, Schema]) -> Markup:
     asked = [
-        (given["name"], _kind(given["schema"], schemas), given.get("required", False), given.get("description", ""))
+        _asked(given["name"], given["schema"], given.get("required", False), given.get("description", ""), schemas)
         for given in call.get("parameters", [])
     ]
     if "requestBody" in call:
         body = _resolved(call["requestBody"]["content"]["application/json"]["schema"], schemas)
         asked += [
-            (field, _kind(kind, schemas), field in body.get("required", []), kind.get("description", ""))
+            _asked(field, kind, field in body.get("required", []), kind.get("description", ""), schemas)
             for field, kind in body["properties"].items()
         ]
     answer = call["responses"]["200"].get("content", {}).get("application/json", {}).get("schema")
@@ -43,19 +43,15 @@ def _section(name: str, call: Schema, schemas: Mapping[str, Schema]) -> Markup:
         tag("h2", name),
         tag("p", call.get("description", "")),
         tag("p", "Needs the key in the header ", tag("code", "X-API-Key"), ".") if "security" in call else None,
-        _table(asked) if asked else None,
+        tag("ul", asked) if asked else None,
         tag("p", "Answers with ", tag("code", _kind(answer, schemas)), ".") if answer else None,
         id=_id(name),
     )
 
 
-def _table(rows: list[tuple[str, str, bool, str]]) -> Markup:
-    head = tag("tr", *(tag("th", word, scope="col") for word in ("Name", "Kind", "Needed", "Meaning")))
-    lines = [
-        tag("tr", tag("th", name, scope="row"), tag("td", kind), tag("td", "yes" if needed else "no"), tag("td", words))
-        for name, kind, needed, words in rows
-    ]
-    return tag("div", tag("table", tag("thead", head), tag("tbody", lines)), class_="scroll")
+def _asked(name: str, schema: Schema, needed: bool, words: str, schemas: Mapping[str, Schema]) -> Markup:
+    said = f" {_kind(schema, schemas)}{', needed' if needed else ''}{f': {words}' if words else ''}"
+    return tag("li", tag("code", name), said)
 
 
 def _resolved(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:

@@ -96,7 +96,7 @@ class ServedRun:
         self._record = RunRecord.load(self.folder)
         self._config = recorded_config(self.folder / "config.yaml", keys)
         self._data = Path(self._config["data_path"]) / self._config["dataset"]
-        self._model_lock = threading.Lock()
+        self._model_lock, self._content_lock = threading.Lock(), threading.Lock()
         self._vectors = served_vectors(self.folder, self._data, lambda: self._run)
         self.names = self._vectors.names
         self._scoring = VectorModel(self._vectors.users, self._vectors.items)
@@ -175,9 +175,11 @@ class ServedRun:
 
     def _picture(self, item: int) -> bytes | None:
         """A small JPEG of the item; None if it has no picture."""
-        if self._content is None or item in self._content.report.without_image:
+        with self._content_lock:  # threads that ask for the first pictures do not all open it
+            content = self._content
+        if content is None or item in content.report.without_image:
             return None
-        return small_jpeg(self._content.image(item), SIDE)[2]
+        return small_jpeg(content.image(item), SIDE)[2]
 
     def items(self, first: int, n: int) -> list[Answer]:
         """The names of items `first` to `first + n - 1`, as far as there are such."""

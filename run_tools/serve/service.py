@@ -53,7 +53,7 @@ def make_service(
     app = FastAPI(
         title="PTMRec",
         description="What a finished run recommends. Users and items are called by the original id, else by the "
-        "index; `index:N` is always the index.",
+        "index; index:N is always the index.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
