@@ -26,7 +26,7 @@ from mmrec_host.version import __version__
 PACK = "ptmrec-pack.json"
 FORMAT = 1
 KINDS = (".json", ".jsonl", ".yaml", ".npz", ".pt", ".safetensors", ".png", ".md")
-LEFT = {"resume.pt"}  # of an interrupted run
+LEFT = {"resume.pt", "serving.safetensors"}  # of an interrupted run; made anew where it is served
 NAME = re.compile(r"[\w=+-][\w.=+-]*(/[\w=+-][\w.=+-]*)?")  # a file, or one in a folder of the run
 WHEN = (1980, 1, 1, 0, 0, 0)  # a run gives the same pack, whenever it is packed
 MOST, LONGEST = 200, 1_000_000  # files; bytes of what names them
