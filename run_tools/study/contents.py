@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmrec_host.yaml_values import flow
 
-from .blocks import Block, Bullets, Heading, Paragraph, Picture
+from ..page.blocks import Block, Bullets, Heading, Paragraph, Picture
 from .comparisons import ALPHA
 from .gain_tables import comparisons_table, gains_table, popularity_table, shares_table
 from .machine import settings_blocks, versions_blocks

@@ -10,7 +10,7 @@ from typing import Any
 from mmrec_host.reporting.cells import Column
 from mmrec_host.reporting.values import title
 
-from .blocks import Picture
+from ..page.blocks import Picture
 from .comparisons import ALPHA, Comparison
 from .gain_tables import pair_words, place_words
 from .report import DatasetReport, StudyReport

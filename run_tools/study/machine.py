@@ -6,7 +6,7 @@ from mmrec_host.config import UNLABELLED
 from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.yaml_values import flow
 
-from .blocks import Block, Code, Paragraph
+from ..page.blocks import Block, Code, Paragraph
 from .report import StudyReport
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmrec_host.reporting.cells import Table
 from mmrec_host.reporting.render import render
 
-from .blocks import Block, Bullets, Code, Heading, Paragraph, Picture
+from ..page.blocks import Block, Bullets, Code, Heading, Paragraph, Picture
 
 
 def as_markdown(title: str, blocks: Sequence[Block]) -> str:

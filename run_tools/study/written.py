@@ -9,9 +9,9 @@ from mmrec_host.errors import DataError
 from mmrec_host.files import write_whole
 from mmrec_host.outputs import HEAD, PAGE_MARK, require_outside
 
+from ..page.blocks_page import as_html
 from .contents import contents_of
 from .figures import draw_figures
-from .html import as_html
 from .markdown import as_markdown
 from .report import StudyReport, as_json
 
@@ -40,7 +40,7 @@ def write_report(report: StudyReport, folder: Path) -> list[Path]:
     blocks = contents_of(report, draw_figures(report, folder))
     title = f"Study {report.name}"
     texts = {
-        "report.html": as_html(title, blocks, folder),
+        "report.html": as_html(title, blocks, folder, "ptmrec study"),
         "report.md": as_markdown(title, blocks),
         "report.json": json.dumps(as_json(report), indent=1, allow_nan=False),
     }

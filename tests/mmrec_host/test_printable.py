@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finished_runs import finished_run
 
 from mmrec_host.log_format import LogFormatter
 from mmrec_host.printable import printable, say, spreadsheet_cell
 from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
-from run_tools.answers import as_json
+from run_tools.named_answers import as_json
+from tests.finished_runs import finished_run
 
 CLEARS = "\x1b[2J\x1b]0;title\x07"
 SHOWN = "\\x1b[2J\\x1b]0;title\\x07"

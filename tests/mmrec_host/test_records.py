@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from finished_runs import begun_run, created_run, evaluation, finished_run
 
 from mmrec_host.config import Config
 from mmrec_host.environment import environment, peak_memory
@@ -23,6 +22,7 @@ from mmrec_host.reporting.tables import results_table
 from mmrec_host.runs.curves import draw_curve
 from mmrec_host.runs.record import RunRecord, find_runs, same_run
 from mmrec_host.runs.saved_model import best_state, save_model
+from tests.finished_runs import begun_run, created_run, evaluation, finished_run
 
 VALUES = {"recall@20": np.array([0.1, 0.0, 1 / 3]), "ndcg@20": np.array([0.2, 0.0, 0.7])}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finished_runs import begun_run, created_run, finished_run
 
 from mmrec_host.cli.run_argument import find_run
 from mmrec_host.errors import DataError
 from mmrec_host.runs.record import RunRecord
+from tests.finished_runs import begun_run, created_run, finished_run
 
 VALUES = {"recall@20": np.array([0.25, 0.5])}
 

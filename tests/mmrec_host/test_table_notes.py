@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from finished_runs import finished_run
 from tables_of_runs import column, only, values
 
 from mmrec_host.reporting.cells import Table
 from mmrec_host.reporting.tables import results_table
 from mmrec_host.runs.record import RunRecord, find_runs
+from tests.finished_runs import finished_run
 
 
 def test_settings_written_otherwise_are_the_same_row(tmp_path: Path) -> None:

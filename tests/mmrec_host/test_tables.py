@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finished_runs import begun_run, created_run, finished_run
 from tables_of_runs import column, only, values
 
 from mmrec_host.cli.commands.table import TableCommand
@@ -19,6 +18,7 @@ from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.render import render
 from mmrec_host.reporting.tables import results_table
 from mmrec_host.runs.record import find_runs
+from tests.finished_runs import begun_run, created_run, finished_run
 
 
 def jitter(per_user: dict[str, np.ndarray], seed: int, noise: float = 0.01) -> dict[str, np.ndarray]:

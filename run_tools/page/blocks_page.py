@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else."""
+"""Blocks as one HTML page that needs nothing else."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from mmrec_host.reporting.cells import Cell, Column, Table
 from mmrec_host.reporting.values import mark, plain, title
 
-from ..page.frame import fill_frame
-from ..page.markup import Markup, tag
-from ..page.summary_section import data_table
 from .blocks import Block, Bullets, Code, Heading, Paragraph, Picture
+from .frame import fill_frame
+from .markup import Markup, tag
+from .summary_section import data_table
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
-def as_html(name: str, blocks: Sequence[Block], folder: Path) -> str:
-    """The whole page, with the pictures that lie in `folder`."""
+def as_html(name: str, blocks: Sequence[Block], folder: Path, command: str) -> str:
+    """The whole page, with the pictures that lie in `folder`; `command` made it."""
     parts = {_anchor(block.text): block.text for block in blocks if isinstance(block, Heading) and block.level == 2}
     body = Markup("\n".join(_written(block, folder) for block in blocks))
-    return fill_frame(name, parts, body, "ptmrec study")
+    return fill_frame(name, parts, body, command)
 
 
 def _written(block: Block, folder: Path) -> Markup:

@@ -1,4 +1,4 @@
-"""What a report is made of, before it is written as Markdown or HTML."""
+"""What a report or a page is made of, before it is written as Markdown or HTML."""
 
 from __future__ import annotations
 
