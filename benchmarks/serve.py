@@ -34,8 +34,8 @@ from safetensors.torch import save_file
 
 from mmrec_host.kernels import top_k
 from mmrec_host.quick_start import quick_start
+from run_tools.serve import VECTORS_FILE as FILE
 from run_tools.serve.served_run import ServedRun
-from run_tools.serve.vectors_file import FILE
 
 USERS, WIDTH, TAKEN, K = 35_000, 64, 8, 10
 HERE = Path(__file__).parents[1]

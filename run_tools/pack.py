@@ -23,10 +23,12 @@ from mmrec_host.files import write_whole
 from mmrec_host.runs.record import RunRecord, runs_folder
 from mmrec_host.version import __version__
 
+from .serve import VECTORS_FILE
+
 PACK = "ptmrec-pack.json"
 FORMAT = 1
 KINDS = (".json", ".jsonl", ".yaml", ".npz", ".pt", ".safetensors", ".png", ".md")
-LEFT = {"resume.pt", "serving.safetensors"}  # of an interrupted run; made anew where it is served
+LEFT = {"resume.pt", VECTORS_FILE}  # of an interrupted run; the data of a served one, which serving makes again
 NAME = re.compile(r"[\w=+-][\w.=+-]*(/[\w=+-][\w.=+-]*)?")  # a file, or one in a folder of the run
 WHEN = (1980, 1, 1, 0, 0, 0)  # a run gives the same pack, whenever it is packed
 MOST, LONGEST = 200, 1_000_000  # files; bytes of what names them

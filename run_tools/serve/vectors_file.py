@@ -30,10 +30,11 @@ from mmrec_host.runs.finished_run import FinishedRun
 
 from ..catalogue import Catalogue, Names
 from ..recommendation import catalogue_of, taken_items, vectors
+from . import VECTORS_FILE as FILE
 
 log = logging.getLogger(__name__)
 
-FILE, FORMAT = "serving.safetensors", "1"
+FORMAT = "1"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 
 from mmrec_host.errors import DataError
 from run_tools.pack import PACK, pack_run, unpack_run
+from run_tools.serve import VECTORS_FILE
 
 
 @pytest.fixture
@@ -32,6 +33,14 @@ def test_a_packed_run_recommends_and_stands_in_the_table_elsewhere(run, ptmrec, 
     (folder / "config.yaml").write_text("epochs: 3")
     code, _, error = ptmrec("unpack", tmp_path / "run.zip", "--runs", elsewhere)
     assert code == 2 and "is there already, and another one" in error
+
+
+def test_what_users_took_is_not_packed_with_a_run_that_was_served(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    n = pack_run(folder, tmp_path / "before.zip")
+    (folder / VECTORS_FILE).write_bytes(b"who took what")
+    assert pack_run(folder, tmp_path / "after.zip") == n
+    assert (tmp_path / "after.zip").read_bytes() == (tmp_path / "before.zip").read_bytes()
 
 
 def edited(pack: Path, change) -> None:

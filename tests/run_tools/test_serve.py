@@ -22,12 +22,12 @@ pytest.importorskip("uvicorn")
 
 from starlette.testclient import TestClient
 
+from run_tools.serve import VECTORS_FILE as FILE
 from run_tools.serve.batching import Batches
 from run_tools.serve.current_run import CurrentRun
 from run_tools.serve.gate import Limits
 from run_tools.serve.served_run import ForUser, ServedRun
 from run_tools.serve.service import make_service
-from run_tools.serve.vectors_file import FILE
 
 LIMITS = Limits()
 KEY = {"X-API-Key": "open sesame"}
