@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from ..config import Config
@@ -32,6 +34,14 @@ def context_with(modules: Iterable[str]) -> BaseContext:
     os.environ[preloaded.NAMES] = " ".join(modules)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preloaded.__name__])
+    here = Path.cwd()
+    os.chdir(
+        Path(__file__).parents[2]
+    )  # it imports from where it begins, be there a folder `mmrec_configs` here or not
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.chdir(here)
     return context
 
 

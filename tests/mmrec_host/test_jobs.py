@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import psutil
 import pytest
 from interrupted_runs import differences, outcome
 
+import mmrec_configs
 from mmrec_host.config import Config
 from mmrec_host.errors import ConfigError
 from mmrec_host.jobs import memory, number
@@ -125,6 +127,19 @@ def test_a_process_that_dies_costs_its_job_alone():
         found = {job.name: result for job, result in engine.run(iter(jobs), lambda job: None)}
     assert [found[str(i)].error for i in range(4)] == [None, DIED, None, None]
     assert found["0"].value != os.getpid() and found["0"].warnings == ["heard"]
+
+
+def where_configs_are(config: Config) -> str | None:
+    return mmrec_configs.__file__
+
+
+def test_processes_import_this_package_in_a_folder_that_has_one_s_own_configurations(tmp_path, monkeypatch):
+    (tmp_path / "mmrec_configs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    forkserver._forkserver._stop()  # that of an earlier test began elsewhere
+    with InProcesses(2, NO_PLUGINS, ["mmrec_configs"]) as engine:
+        ((_, result),) = engine.run(iter([Job("where", where_configs_are, Config())]), lambda job: None)
+    assert result.value == mmrec_configs.__file__
 
 
 def test_several_gpus_are_dealt_out_unless_one_is_named(monkeypatch):
