@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,13 +30,13 @@ def context_with(modules: Iterable[str]) -> BaseContext:
 
     if torch.cuda.is_available() or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
     os.environ[preloaded.NAMES] = " ".join(modules)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preloaded.__name__])
     here = Path.cwd()
-    os.chdir(
-        Path(__file__).parents[2]
-    )  # it imports from where it begins, be there a folder `mmrec_configs` here or not
+    os.chdir(Path(__file__).parents[2])  # it imports from where it begins, and here may be a folder `mmrec_configs`
     try:
         forkserver.ensure_running()
     finally:
