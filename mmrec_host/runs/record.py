@@ -327,15 +327,15 @@ def runs_folder(root: Path, dataset: str) -> Path:
 
 
 def find_runs(root: Path, dataset: str | None = None) -> list[RunRecord]:
-    """All runs on a dataset, or on any, oldest first; a folder that is no readable record is warned of and left out."""
-    if dataset is None:
-        folders = [file.parent for file in Path(root).glob("*/*/run.json")]
-    else:
-        folders = [path for path in runs_folder(root, dataset).glob("*") if path.is_dir()]
+    """All runs on a dataset, or on any, oldest first; a record that cannot be read is warned of and left out.
+
+    A folder without run.json is no run, or one that another process is just making.
+    """
+    files = Path(root).glob("*/*/run.json") if dataset is None else runs_folder(root, dataset).glob("*/run.json")
     runs = []
-    for folder in sorted(folders):
+    for file in sorted(files):
         try:
-            runs.append(RunRecord.load(folder))
+            runs.append(RunRecord.load(file.parent))
         except DataError as error:
             log.warning("left out: %s", error)
     return sorted(runs, key=lambda run: run.info["started"])

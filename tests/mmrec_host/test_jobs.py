@@ -40,6 +40,26 @@ class Broken(BPR):
     def calculate_loss(self, interaction):
         raise RuntimeError("out of order")
 '''
+WAITING = '''
+import os, time
+from mmrec_host.models.base import MODELS
+from mmrec_host.models.bpr import BPR
+
+class Waiting(BPR):
+    """From its 40th batch on it waits for the file that GATE names."""
+
+    defaults = {"reg_weight": 0.01}
+    n = 0
+
+    def calculate_loss(self, interaction):
+        self.n += 1
+        while self.n > 40 and not os.path.exists(os.environ["GATE"]):
+            time.sleep(0.05)
+        return super().calculate_loss(interaction)
+
+MODELS.register("One")(type("One", (Waiting,), {"__doc__": "One."}))
+MODELS.register("Two")(type("Two", (Waiting,), {"__doc__": "Two."}))
+'''
 ALL = [
     "-m",
     "PTMRec",
@@ -84,8 +104,11 @@ def test_two_at_a_time_end_as_one_by_one_and_share_what_they_build_on(home, ptmr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_or_killed_it_leaves_no_process_and_goes_on(sent, home, tmp_path, ptmrec):
-    models, long = ("-m", "BPR", "LightGCN"), ("epochs=100", "checkpoint_interval=0")
+def test_stopped_or_killed_it_leaves_no_process_and_goes_on(sent, home, tmp_path, ptmrec, monkeypatch):
+    (tmp_path / "waiting.py").write_text(WAITING)
+    monkeypatch.setenv("GATE", str(tmp_path / "gate"))
+    models = ("-m", "One", "Two", "--plugin", str(tmp_path / "waiting.py"))
+    long = ("epochs=20", "checkpoint_interval=0")
     words = [*models, *words_in(tmp_path, home, *long, "--jobs", "2", "--resume")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), *words], **pipes)
@@ -107,6 +130,7 @@ def test_stopped_or_killed_it_leaves_no_process_and_goes_on(sent, home, tmp_path
         assert {run.info["status"] for run in find_runs(tmp_path / "runs")} <= {
             "failed", "finished"
         }  # fmt: skip
+    (tmp_path / "gate").touch()
     assert ptmrec(*words)[0] == 0
     assert ptmrec("-q", *models, *words_in(tmp_path / "serial", home, *long))[0] == 0
     expected = outcome(tmp_path / "serial")

@@ -133,7 +133,7 @@ def test_record_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read as a run record"),
+        ("", "cannot be read as a run record"),
         ('{"schema_version": 1, "sta', "cannot be read as a run record"),
         ("[]", "no schema_version"),
         ('{"schema_version": 1, "status": "finished"}', "lacks label, dataset, seed"),
@@ -143,16 +143,21 @@ def test_record_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) ->
         ),
     ],
 )
-def test_broken_folder_is_named_and_passed_over(tmp_path: Path, caplog, content: str | None, message: str) -> None:
+def test_broken_folder_is_named_and_passed_over(tmp_path: Path, caplog, content: str, message: str) -> None:
     good = finished_run(tmp_path, "BPR", VALUES)
     broken = tmp_path / "toys" / "broken"
     broken.mkdir()
-    if content is not None:
-        (broken / "run.json").write_text(content)
+    (broken / "run.json").write_text(content)
     with pytest.raises(DataError, match=message):
         RunRecord.load(broken)
     assert [run.path for run in find_runs(tmp_path, "toys")] == [good.path]
     assert len(caplog.records) == 1 and "broken" in caplog.text
+
+
+def test_a_folder_that_another_process_just_makes_is_passed_over_without_a_word(tmp_path: Path, caplog) -> None:
+    good = finished_run(tmp_path, "BPR", VALUES)
+    (tmp_path / "toys" / "new").mkdir()
+    assert [run.path for run in find_runs(tmp_path, "toys")] == [good.path] and not caplog.records
 
 
 def test_runs_are_found_oldest_first_and_of_the_dataset_only(tmp_path: Path) -> None:
