@@ -190,10 +190,11 @@ class Store:
             except lmdb.MapFullError:
                 raise
             except (lmdb.Error, OSError) as error:
+                elsewhere = "`cache_path=FOLDER` keeps it elsewhere. Or check" if write else "Check"
                 raise CacheError(
-                    f"{self.path}: the feature cache cannot be {'written' if write else 'read'}: {error}. Check the "
-                    "permissions, the free space and that the file system is local (LMDB needs memory maps and locks), "
-                    "or delete this folder if it is damaged: its content can be built again."
+                    f"{self.path}: the feature cache cannot be {'written' if write else 'read'}: {error}. {elsewhere} "
+                    "the permissions, the free space and that the file system is local (LMDB needs memory maps and "
+                    "locks), or delete this folder if it is damaged: its content can be built again."
                 ) from error
 
     def _environment(self, write: bool) -> lmdb.Environment | None:

@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmrec_host.errors import DataError
+
 from .download import fetched
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
@@ -18,6 +20,11 @@ from .tables.text_lines import read_lines
 from .tables.values import as_names, as_number, as_text, first_path
 from .web import Reach
 
+LATER = {
+    "2018": ("imageURL", "imageURLHighRes", "also_buy", "main_cat"),
+    "2023": ("parent_asin", "user_id", "main_category"),
+}
+"""Year of Amazon's later data -> keys that only its lines have."""
 ASIN = re.compile(r"""['"]asin['"]\s*:\s*['"]([^'"]+)['"]""")
 
 
@@ -66,11 +73,12 @@ def read_reviews(path: Path, faults: Faults) -> InteractionLog:
     """The reviews in `path`: an object a line with reviewerID, asin, overall and unixReviewTime.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or is of another year.
     """
     log = LogBuilder()
     for number, line in read_lines(path, faults):
         row = parse_object(line)
+        _refuse_later(path, row)
         user, item = (as_text(row.get(key)) for key in ("reviewerID", "asin"))
         time = as_number(row.get("unixReviewTime"))
         if user and item and not math.isnan(time):
@@ -89,7 +97,7 @@ def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], fa
         fields: those that make the text, in this order; of the categories the first path, as in MMRec.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or is of another year.
     """
     items: dict[str, Item] = {}
     for number, line in read_lines(path, faults):
@@ -97,6 +105,7 @@ def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], fa
         if found and found[1] not in wanted:  # a category has many times the items of its 5-core
             continue
         row = parse_object(line)
+        _refuse_later(path, row)
         asin = as_text(row.get("asin"))
         if asin in wanted:
             if asin in items:
@@ -108,6 +117,16 @@ def read_metadata(path: Path, wanted: Collection[str], fields: Sequence[str], fa
         elif line.strip() and not row:
             faults.add("broken line of metadata (skipped)", f"{path.name}, line {number}: {line}")
     return items
+
+
+def _refuse_later(path: Path, row: dict[str, Any]) -> None:
+    for year, keys in LATER.items():
+        if any(key in row for key in keys):
+            raise DataError(
+                f"{path}: is of Amazon's data of {year}, and source_reviews and source_metadata are read as those of "
+                f"2014. `ptmrec prepare NAME --source amazon-{year} --category-name CATEGORY --files {path.parent}` "
+                "reads it; so do --interactions and --items, for files that are called otherwise."
+            )
 
 
 def _field(row: dict[str, Any], name: str) -> str:

@@ -6,26 +6,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from mmrec_host.errors import ConfigError, DataError
 
 from .conditions import Condition
 from .faults import Faults
 from .interaction_log import InteractionLog, LogBuilder
-from .tables.columns import choose, holds_list, require, that_change_the_meaning, value_of
-from .tables.literals import nested
+from .tables.columns import choose, require, that_change_the_meaning, value_of
 from .tables.positions import interaction_columns
 from .tables.rows import Row, Table, open_table
+from .tables.several import dividing_ids, ids_in
 from .tables.times import FORMS, as_time
-from .tables.values import as_id, as_number, as_text, several_ids, whole_ids
+from .tables.values import as_id, as_number, as_text, whole_ids
 
 Columns = dict[str, object]  # meaning -> column, or columns
 LABELS = {"0": 0, "1": 1, "2": 2, "train": 0, "valid": 1, "val": 1, "validation": 1, "dev": 1, "test": 2}
 NO_LABEL = -1
 WARNING = "WARNING: "  # so begin notes that belong to the top of a report
 NO_READABLE_TIME = "interaction without a readable time"
-MANY_NAMES = ("items", "itemids", "itemidlist", "history", "sequence")
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _open(path: Path, asked: Asked, faults: Faults, notes: list[str]) -> _Readin
         )
     for condition in asked.keep:
         require(path, table.columns, condition.column, "--keep")
-    sign = _several(table, columns["item"])
+    sign = dividing_ids(table, columns["item"])
     if sign is not None:
         notes.append(f"{path.name}: column {columns['item']} holds several items a row; their order is the time.")
         if asked.named.get("time") is None:
@@ -136,16 +134,11 @@ def _open(path: Path, asked: Asked, faults: Faults, notes: list[str]) -> _Readin
     return _Reading(table, columns, sign, {"not read": unread} if unread else {})
 
 
-def _several(table: Table, column: str) -> str | None:
-    listed = holds_list(column) or column.replace("_", "").lower() in MANY_NAMES
-    return several_ids([value_of(row, column) for row in table.first], column, listed)
-
-
 def _take(
     log: LogBuilder, where: str, row: Row, reading: _Reading, label: int | None, asked: Asked, faults: Faults
 ) -> None:
     columns = reading.columns
-    user, items = as_id(value_of(row, columns["user"])), _items(value_of(row, columns["item"]), reading.sign)
+    user, items = as_id(value_of(row, columns["user"])), ids_in(value_of(row, columns["item"]), reading.sign)
     rating = as_number(value_of(row, columns["rating"])) if "rating" in columns else 1.0
     time = as_time(value_of(row, columns["time"]), asked.time_format) if "time" in columns else math.nan
     if label is None and "label" in columns:
@@ -180,18 +173,6 @@ def _fault(
         if not condition.holds(row):
             return f"interaction without {condition}", repr(value_of(row, condition.column))
     return None
-
-
-def _items(value: Any, sign: str | None) -> list[str]:
-    """The ids in a cell."""
-    if sign is None:
-        found = as_id(value)
-        return [found] if found else []
-    value = nested(value)
-    if not isinstance(value, (list, tuple)):
-        text = as_text(value).strip("[]")
-        value = text.replace(sign, " ").split() if sign.strip() else text.split()
-    return [as_id(each) for each in value]
 
 
 def none_left(log: InteractionLog, faults: Faults) -> DataError:

@@ -9,7 +9,8 @@ from .faults import Faults
 from .items_table import id_sets
 from .tables.columns import folded, guesses, value_of
 from .tables.rows import Table, open_table
-from .tables.values import as_id, whole_ids
+from .tables.several import dividing_ids, ids_in
+from .tables.values import whole_ids
 
 CLEARLY = 0.05  # share of ids by which another pair of columns must be better than the likeliest by name
 LEAST = 0.5  # share of ids that columns of any name must share to be taken for ids
@@ -35,7 +36,8 @@ def joining_columns(
     sets = id_sets(items, theirs, names[1])
     shares: dict[tuple[str, str], float] = {}
     for column in ours:
-        found = set(whole_ids(sorted({as_id(value_of(row, column)) for row in left.first} - {""})))
+        sign = dividing_ids(left, column)
+        found = set(whole_ids(sorted({each for row in left.first for each in ids_in(value_of(row, column), sign)})))
         for other, ids in sets.items():
             shares[column, other] = len(found & ids) / len(found) if found else 0.0
     least = 0.0 if sure and sure_too else LEAST
@@ -43,7 +45,8 @@ def joining_columns(
     best = max(shares.values(), default=0.0)
     if best <= least:
         return (*named, "")
-    chosen = next(pair for pair in ranked if shares[pair] >= best - CLEARLY)
+    clearly = LEAST if left.headless else CLEARLY  # places say more than ids that are all small numbers
+    chosen = next(pair for pair in ranked if shares[pair] >= best - clearly)
     rest = [f"{ours}={theirs} {share:.0%}" for (ours, theirs), share in shares.items() if (ours, theirs) != chosen]
     word = (
         f"items join by {chosen[0]}={chosen[1]} ({shares[chosen]:.0%} of the ids seen); others: {', '.join(rest[:4])}"

@@ -69,6 +69,37 @@ def test_items_without_a_header(capsys):
     assert "row with more cells than columns (the rest joined to '2')" in capsys.readouterr().out
 
 
+def test_items_without_a_header_whose_ids_are_coded():
+    log = write("log.csv", ["user,item", *(f"{u},B00{i:04d}ZZZ" for u, i, *_ in pairs())])
+    prepare(
+        "x", "--interactions", log, "--items", write("t.tsv", [f"B00{n:04d}ZZZ\tTitle {n}" for n in range(N_ITEMS)])
+    )
+    assert {item["source_id"]: item["title"] for item in prepared("x")[1]} == {
+        f"B00{n:04d}ZZZ": f"Title {n}" for n in range(N_ITEMS)
+    }
+
+
+def test_lists_of_items_join_by_their_ids_and_not_by_users_whose_numbers_are_like_them():
+    lists = [f"{user}\t{' '.join(map(str, items))}" for user, items in by_user().items()]
+    titles = write("titles.csv", [f"{n},A short, funny title {n}" for n in range(N_ITEMS)])
+    prepare("x", "--interactions", write("pairs.tsv", lists), "--items", titles, "--no-images")
+    assert rows_of() == PAIRS
+    few = write("few.csv", ["id,title", *(f"{n},Title {n}" for n in range(N_ITEMS + 10) if n % 4 or n < 4)])
+    rows = [f"{u // 4}{u % 4}\t{i + 1}" for u, i, *_ in pairs() if u % 4 != 3]  # each user is an item's number too
+    prepare("y", "--interactions", write("rows.tsv", rows), "--items", few, "--no-images", "--k-core", "1")
+    assert {item for _, item in rows_of("y")} == {str(n + 1) for n in range(N_ITEMS)}
+
+
+@pytest.mark.parametrize(
+    ("year", "user", "product"),
+    [("2018", "reviewerID", {"asin": "1", "imageURL": ["http://x/y.jpg"]}), ("2023", "user_id", {"parent_asin": "1"})],
+)
+def test_amazon_s_later_data_are_not_read_as_those_of_2014(year, user, product):
+    reviews = write_objects("r.json", [{user: str(u), "asin": str(i), "unixReviewTime": t} for u, i, _, t in pairs()])
+    with pytest.raises(DataError, match=f"is of Amazon's data of {year}.*--source amazon-{year}"):
+        prepare("x", f"source_reviews={reviews}", f"source_metadata={write_objects('m.json', [product])}")
+
+
 def test_a_user_and_a_list_of_items_a_line():
     lists = by_user()
     shapes = {

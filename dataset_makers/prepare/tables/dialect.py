@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SIGNS = ("::", "\t", ",", ";", "|")
+LONG = 4  # characters of a cell that no name of a column is spelt like by chance
 MOST_COLUMNS_OF_BLANKS = 4  # columns of a file divided by blanks; in one with more a line is a user and items
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 
@@ -57,8 +58,8 @@ def dialect_of(lines: Sequence[str]) -> Dialect:
 def names_columns(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a first line names the columns rather than being data.
 
-    It is data where it has a number above numbers, or something that stands below it in the same column, or where its
-    cells hold digits and are all spelt like those below (`A012XQ7` like `A345ZB1`).
+    It is data where it has a number above numbers, or something that stands below it in the same column, or where a
+    cell with digits is spelt like all those below (`A012XQ7` like `A345ZB1`): a long one, or all cells of the line.
     """
     rows = [row for row in below if len(row) == len(first)]
     columns = [[row[n] for row in rows] for n in range(len(first))]
@@ -69,8 +70,10 @@ def names_columns(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         return True
     if any(cell.strip() and cell in column for cell, column in zip(first, columns)):
         return False
-    alike = all(_spelling(other) == _spelling(cell) for cell, column in zip(first, columns) for other in column)
-    return not (rows and alike and any(map(str.isdigit, "".join(first))))
+    alike = [all(_spelling(other) == _spelling(cell) for other in column) for cell, column in zip(first, columns)]
+    coded = [same and any(map(str.isdigit, cell)) for same, cell in zip(alike, first)]
+    long = any(code and len(cell) >= LONG for code, cell in zip(coded, first))
+    return not (len(rows) > 1 and long or rows and all(alike) and any(coded))
 
 
 def _spelling(cell: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 from typing import Any
 
 from .literals import nested
@@ -100,23 +99,3 @@ def as_number(value: Any) -> float:
     except (TypeError, ValueError):
         return math.nan
     return number if math.isfinite(number) else math.nan
-
-
-def several_ids(values: list[Any], column: str, listed: bool) -> str | None:
-    """What divides the ids where the cells of an item column hold several: a sign, or "" for lists; None for one each.
-
-    Args:
-        values: the column's first cells.
-        listed: the column's name or its type says that it holds lists.
-    """
-    shown = [value for value in values if value not in (None, "")]
-    if any(isinstance(nested(value), (list, tuple)) for value in shown):
-        return ""
-    texts = [value.strip(" []") for value in shown if isinstance(value, str)]  # numpy prints lists without commas
-    for sign in (" ", *SIGNS):
-        parts = [[p for p in re.split(rf"[{re.escape(sign)}\s]+", text) if p] for text in texts]
-        if any(len(part) > 1 for part in parts):
-            numbers = all(p.isdecimal() for part in parts for p in part)
-            if listed or numbers:
-                return sign
-    return None
