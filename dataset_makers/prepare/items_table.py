@@ -100,7 +100,7 @@ class _Reader:
 
     def __init__(self, table: Table, asked: AskedItems, faults: Faults) -> None:
         named = dict(asked.named)
-        if table.headless and named.get("id") is None:
+        if table.headless and named.get("id") in (None, table.columns[0]):
             named |= {meaning: named.get(meaning) or name for meaning, name in item_columns(table).items()}
         given = [name for name in (*named.values(), *(asked.text or ())) if name] if asked.published else []
         there = [*dict.fromkeys([*table.columns, *given])]

@@ -20,6 +20,7 @@ from .notes import notes_on
 from .rows import Row, rows_of
 
 DEFAULT_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
+USUAL = {"recall", "ndcg", "precision", "map"}  # what the key `metrics` has where nobody asks for others
 VALIDATION = "valid "  # so begin the columns of a model's own that are results, on the validation split
 
 
@@ -31,7 +32,7 @@ def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = Non
     Args:
         runs: of one dataset; labels stand in the order in which they first appear.
         metrics: columns, in any case; by default Recall and NDCG at 10 and 20 of each ranking, or all if the runs have
-            none of these.
+            none of these, or were asked for others than the usual ones.
 
     Raises:
         ConfigError: no run has a metric of that name.
@@ -52,6 +53,9 @@ def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = Non
 def _chosen_metrics(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> list[str]:
     known = list(dict.fromkeys(name for run in runs for name in run.info["test"]))
     if metrics is None:
+        kinds = {name.rpartition("/")[2].partition("@")[0] for name in known}
+        if kinds - USUAL:
+            return known
         return [name for name in known if name.rpartition("/")[2] in DEFAULT_METRICS] or known
     for name in metrics:
         if name.lower() not in known:

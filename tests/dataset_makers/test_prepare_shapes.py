@@ -84,6 +84,7 @@ def test_lists_of_items_join_by_their_ids_and_not_by_users_whose_numbers_are_lik
     titles = write("titles.csv", [f"{n},A short, funny title {n}" for n in range(N_ITEMS)])
     prepare("x", "--interactions", write("pairs.tsv", lists), "--items", titles, "--no-images")
     assert rows_of() == PAIRS
+    assert all(item["title"] == f"A short, funny title {item['source_id']}" for item in prepared("x")[1])
     few = write("few.csv", ["id,title", *(f"{n},Title {n}" for n in range(N_ITEMS + 10) if n % 4 or n < 4)])
     rows = [f"{u // 4}{u % 4}\t{i + 1}" for u, i, *_ in pairs() if u % 4 != 3]  # each user is an item's number too
     prepare("y", "--interactions", write("rows.tsv", rows), "--items", few, "--no-images", "--k-core", "1")

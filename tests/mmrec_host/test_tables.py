@@ -167,6 +167,12 @@ def test_what_a_model_gained_on_validation_is_a_result_and_all_else_of_its_own_a
     assert [c.name for c in table.costs.columns] == ["model", "trainable", "time", "peak MB", "peft", "s/epoch"]
 
 
+def test_other_metrics_that_were_asked_for_are_shown_beside_the_usual_ones(tmp_path: Path) -> None:
+    finished_run(tmp_path, "BPR", {name: np.full(9, 0.5) for name in ("hit@10", "ndcg@10", "hit@5")})
+    table = only(results_table(find_runs(tmp_path, "toys")))
+    assert [c.name for c in table.columns if c.kind == "metric"] == ["hit@10", "ndcg@10", "hit@5"]
+
+
 def test_metrics_are_chosen_in_any_case_and_unknown_ones_refused(three_models: Path) -> None:
     runs = find_runs(three_models, "toys")
     names = [c.name for c in only(results_table(runs, ["NDCG@20"])).columns if c.kind == "metric"]

@@ -45,7 +45,7 @@ def read_delimited(path: Path, faults: Faults, names: Sequence[str] | None) -> I
     below = [split_line(line, dialect) for line in shown[1:]]
     headless = names is not None or dialect.listed or not names_columns(header, below)
     if headless:
-        header = _positions(path, [header, *below], names)
+        header = _positions(path, [split_line(shown[0], dialect), *below], names)
     elif len(header) < 2 or len(set(header)) < len(header):
         raise DataError(
             f"{path}: the first line must name at least two columns, each once, divided by tabs, commas, semicolons, "
@@ -71,10 +71,17 @@ def _positions(path: Path, rows: Sequence[Sequence[str]], names: Sequence[str] |
     """Names of the columns of a file without a header; texts with bare commas make some rows longer than others."""
     widths = [len(row) for row in rows if row]
     if names is None:
-        return [str(n + 1) for n in range(min(widths))]
+        return [str(n + 1) for n in range(_width([row for row in rows if row], min(widths)))]
     if len(names) > max(widths):
         raise ConfigError(f"{path}: {len(names)} columns are named ({', '.join(names)}), and it has {max(widths)}.")
     return [*names, *(str(n + 1) for n in range(len(names), min(widths)))]
+
+
+def _width(rows: Sequence[Sequence[str]], fewest: int) -> int:
+    """Columns of a file without a header; where only later cells begin with blanks, they go on with a text."""
+    if any(row[1][:1].isspace() for row in rows if len(row) > 1):
+        return fewest
+    return next((n for n in range(2, fewest) if all(row[n][:1].isspace() for row in rows)), fewest)
 
 
 def _cells(
