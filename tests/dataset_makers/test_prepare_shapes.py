@@ -262,9 +262,14 @@ def test_packed_files_are_told_by_their_first_bytes():
         assert rows_of(f"x{n}") == PAIRS, name
     with pytest.raises(DataError, match=r"holds several files: m/r.csv, m/README.txt. Name one: e.zip/m/r.csv"):
         prepare("y", "--interactions", "e.zip")
-    Path("t.tar").write_bytes(b"\0" * 257 + b"ustar")
-    with pytest.raises(DataError, match="tar archive. Unpack it"):
-        prepare("y", "--interactions", "t.tar")
+    for kind, start in (
+        ("tar", b"\0" * 257 + b"ustar"),
+        ("7z", b"7z\xbc\xaf\x27\x1c"),
+        ("Zstandard", b"\x28\xb5\x2f\xfd"),
+    ):
+        Path("packed.csv").write_bytes(start + bytes(range(256)))
+        with pytest.raises(DataError, match=f"{kind} archive. Unpack it"):
+            prepare("y", "--interactions", "packed.csv")
 
 
 def test_pythons_literals_and_json_arrays():

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 GZIP, BZIP2, XZ, ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-TAR_AT, TAR = 257, b"ustar"
+PACKED_OTHERWISE = {
+    "tar": (b"ustar", 257),
+    "7z": (b"7z\xbc\xaf\x27\x1c", 0),
+    "RAR": (b"Rar!\x1a\x07", 0),
+    "Zstandard": (b"\x28\xb5\x2f\xfd", 0),
+}
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, zipfile.BadZipFile, RuntimeError)
 """What a damaged or encrypted file raises while it is read."""
 
@@ -83,8 +88,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                 break
         if any(_starts(file, mark) for mark in UTF16):
             file = io.BufferedReader(_AsUtf8(file))
-        elif _starts(file, TAR, TAR_AT):
-            raise DataError(f"{path}: is a tar archive. Unpack it, and name the file in it.")
+        elif kind := next((name for name, (magic, at) in PACKED_OTHERWISE.items() if _starts(file, magic, at)), None):
+            raise DataError(f"{path}: is a {kind} archive. Unpack it, and name the file in it.")
         yield file
 
 
