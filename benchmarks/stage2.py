@@ -153,12 +153,12 @@ def measure(told: dict[str, Any]) -> dict[str, Any]:
         "memory": beside,
         "items": len(batch.items),
         "parameters": stage2.tuner.handle.n_parameters(),
-        "floor": floor_seconds(stage2.tuner, batch.items),
+        **floor(stage2.tuner, batch.items),
     }
 
 
-def floor_seconds(tuner: Any, items: Any) -> float:
-    """The encoder's multiplications of one step, forward and backward, at the rate of a plain product."""
+def floor(tuner: Any, items: Any) -> dict[str, float]:
+    """The encoder's multiplications of one step, there and back, and their seconds at the rate of a plain product."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -168,7 +168,8 @@ def floor_seconds(tuner: Any, items: Any) -> float:
     kind = torch.bfloat16 if tuner.options.half else torch.float32
     a, b = (torch.randn(*size, device=device, dtype=kind) for size in ((50 * len(items), width), (width, 4 * width)))
     fastest = min(timed(lambda: (a @ b)[0, 0].item()) for _ in range(7))
-    return counter.get_total_flops() / (2 * a.shape[0] * b.numel() / fastest)
+    multiplications = counter.get_total_flops() // 2
+    return {"multiplications": multiplications, "floor": multiplications / (a.shape[0] * b.numel() / fastest)}
 
 
 def timed(run: Any) -> float:

@@ -67,7 +67,7 @@ SMALL = {
     "PTMRec": {"stage2_epochs": 1, "joint_epochs": 1},
     **dict.fromkeys(("mini", "mini-gap"), MINI),
     "ml-latest-small": {"encoder": "tiny"},
-    "office": {"encoder": "tiny"},
+    **dict.fromkeys(("office", "toys"), {"encoder": "tiny"}),
     **{name: sources_of(name) for name in AMAZON},
 }
 
@@ -122,7 +122,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy = place / "mmrec_configs" / file.relative_to(packaged)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(yaml.safe_dump(values))
-    for folder, name in (("data", "NAME"), ("DATA", "ml-latest-small"), ("DATA", "baby"), ("DATA", "office")):
+    for folder, name in (("data", "NAME"), *(("DATA", name) for name in ("ml-latest-small", "baby", "office", "toys"))):
         home = write_dataset(place / folder, name)
         users, items = [f"U{u}\t{u}" for u in range(N_USERS)], [f"{'I' * (i + 1)}\t{i}" for i in range(N_ITEMS)]
         (home / "u_id_mapping.csv").write_text("\n".join(["user_id\tuserID", *users]) + "\n")

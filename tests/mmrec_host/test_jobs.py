@@ -46,14 +46,14 @@ from mmrec_host.models.base import MODELS
 from mmrec_host.models.bpr import BPR
 
 class Waiting(BPR):
-    """From its 40th batch on it waits for the file that GATE names."""
+    """After six batches it waits for the file that GATE names."""
 
     defaults = {"reg_weight": 0.01}
     n = 0
 
     def calculate_loss(self, interaction):
         self.n += 1
-        while self.n > 40 and not os.path.exists(os.environ["GATE"]):
+        while self.n > 6 and not os.path.exists(os.environ["GATE"]):
             time.sleep(0.05)
         return super().calculate_loss(interaction)
 
