@@ -105,19 +105,15 @@ def diversity(lists: Lists) -> np.ndarray | None:
 
     Intra-list diversity (Ziegler et al., WWW 2005). None without categories, or for lists of one.
     """
-    categories, k = lists.items.categories, lists.shown.shape[1]
-    if categories is None or k < 2:
-        return None
-    first, second = np.triu_indices(k, 1)
-    values = np.empty(len(lists.shown))
-    rows = max(1, BLOCK // (k * categories.shape[1]))
-    for start in range(0, len(values), rows):
-        own = categories[lists.shown[start : start + rows]].astype(np.float32)
+
+    def distance(own: np.ndarray) -> np.ndarray:
         both = own @ own.transpose(0, 2, 1)
         sizes = own.sum(2)
         either = sizes[:, :, None] + sizes[:, None, :] - both
-        values[start : start + rows] = (1 - both / np.maximum(either, 1))[:, first, second].mean(1)
-    return values
+        first, second = np.triu_indices(own.shape[1], 1)
+        return (1 - both / np.maximum(either, 1))[:, first, second].mean(1)
+
+    return _over_pairs(lists, lists.items.categories, distance)
 
 
 @LIST_METRICS.register("feature_diversity")
@@ -126,16 +122,25 @@ def feature_diversity(lists: Lists) -> np.ndarray | None:
 
     Intra-list diversity (Ziegler et al., WWW 2005). None without features, or for lists of one.
     """
-    features, k = lists.items.features, lists.shown.shape[1]
-    if features is None or k < 2:
+
+    def distance(own: np.ndarray) -> np.ndarray:
+        k = own.shape[1]
+        summed = (own.sum(1) ** 2).sum(1) - (own**2).sum((1, 2))  # cosines of both orders of all pairs
+        return 1 - summed / (k * (k - 1))
+
+    return _over_pairs(lists, lists.items.features, distance)
+
+
+def _over_pairs(
+    lists: Lists, table: np.ndarray | None, distance: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray | None:
+    """`distance` of the rows of `table` [n_items, d] that each list shows, given as [n_lists, k, d], in blocks."""
+    k = lists.shown.shape[1]
+    if table is None or k < 2:
         return None
-    values = np.empty(len(lists.shown))
-    rows = max(1, BLOCK // (k * features.shape[1]))
-    for start in range(0, len(values), rows):
-        own = features[lists.shown[start : start + rows]].astype(np.float64)
-        summed = (own.sum(1) ** 2).sum(1) - (own**2).sum((1, 2))  # of both orders of all pairs
-        values[start : start + rows] = 1 - summed / (k * (k - 1))
-    return values
+    step = max(1, BLOCK // (k * table.shape[1]))
+    starts = range(0, len(lists.shown), step)
+    return np.concatenate([distance(table[lists.shown[start : start + step]].astype(np.float64)) for start in starts])
 
 
 @LIST_METRICS.register("calibration")
