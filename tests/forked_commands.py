@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+from multiprocessing import forkserver
 from typing import Any
 
 PRELOADED = ["mmrec_host.cli.main", "mmrec_host.quick_start", "ptmrec_plugin.ptmrec", "open_clip", "scipy.sparse"]
@@ -13,7 +14,8 @@ NOBODY = 65534
 
 
 def fork_server() -> Any:
-    """The context whose processes are such forks."""
+    """The context whose processes are such forks; a process has one server, and another's imports would be too few."""
+    forkserver._forkserver._stop()  # as the standard library's own tests do
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -12,12 +13,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..config import Config
 from ..environment import n_cores
 from . import preloaded
 from .job import Job, Outcome
 from .worker import Plugins, start_worker, work
 
+GRACE = 30  # seconds in which a run that is broken off may note that in its record
 DIED = "its process died; memory may have run out. Fewer --jobs need less."
 
 
@@ -76,9 +80,19 @@ class _Slot:
             return Outcome(error=DIED)
 
     def stop(self) -> None:
-        """Break off what it is at, if anything."""
+        """Break off what it is at, if anything, and let its process end."""
         if self.busy and self.process is not None:
             self.process.terminate()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def end(self) -> None:
+        """Wait for the process; one that does not end in GRACE seconds is killed."""
+        if self.process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(self.process.pid)
+                if psutil.wait_procs([process], timeout=GRACE)[1]:
+                    process.kill()
+        self.pool.shutdown()
 
 
 class InProcesses:
@@ -132,7 +146,7 @@ class InProcesses:
             for slot in self.slots:
                 slot.stop()
             for slot in self.slots:
-                slot.pool.shutdown(cancel_futures=True)
+                slot.end()
         except BaseException:  # asked a second time
             for slot in self.slots:
                 if slot.process is not None:

@@ -20,7 +20,7 @@ from interrupted_runs import differences, outcome
 import mmrec_configs
 from mmrec_host.config import Config
 from mmrec_host.errors import ConfigError
-from mmrec_host.jobs import memory, number
+from mmrec_host.jobs import in_processes, memory, number
 from mmrec_host.jobs.in_processes import DIED, InProcesses
 from mmrec_host.jobs.job import Job
 from mmrec_host.jobs.worker import Plugins, own_gpu
@@ -46,14 +46,14 @@ from mmrec_host.models.base import MODELS
 from mmrec_host.models.bpr import BPR
 
 class Waiting(BPR):
-    """After six batches it waits for the file that GATE names."""
+    """After six batches it waits for a file."""
 
     defaults = {"reg_weight": 0.01}
     n = 0
 
     def calculate_loss(self, interaction):
         self.n += 1
-        while self.n > 6 and not os.path.exists(os.environ["GATE"]):
+        while self.n > 6 and not os.path.exists(GATE):
             time.sleep(0.05)
         return super().calculate_loss(interaction)
 
@@ -104,9 +104,8 @@ def test_two_at_a_time_end_as_one_by_one_and_share_what_they_build_on(home, ptmr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_or_killed_it_leaves_no_process_and_goes_on(sent, home, tmp_path, ptmrec, monkeypatch):
-    (tmp_path / "waiting.py").write_text(WAITING)
-    monkeypatch.setenv("GATE", str(tmp_path / "gate"))
+def test_stopped_or_killed_it_leaves_no_process_and_goes_on(sent, home, tmp_path, ptmrec):
+    (tmp_path / "waiting.py").write_text(f"GATE = {str(tmp_path / 'gate')!r}{WAITING}")
     models = ("-m", "One", "Two", "--plugin", str(tmp_path / "waiting.py"))
     long = ("epochs=20", "checkpoint_interval=0")
     words = [*models, *words_in(tmp_path, home, *long, "--jobs", "2", "--resume")]
@@ -228,3 +227,27 @@ def test_a_run_needs_what_such_runs_took_and_else_what_is_estimated(finished, se
     peak = max(r.info["peak_memory_mb"] for r in run if r.info["model"] == "VBPR")
     known = plain.replaced(run_path=str(served / "runs"))
     assert memory.memory_needed(known, dataset) == pytest.approx(peak * 2**20, rel=1e-6)
+
+
+def never_ends(config: Config) -> None:
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+
+
+def test_a_job_that_will_not_stop_is_killed(monkeypatch):
+    monkeypatch.setattr(in_processes, "GRACE", 1)
+    with pytest.raises(KeyboardInterrupt), InProcesses(1, NO_PLUGINS) as engine:
+        for _ in engine.run(iter([Job("one", never_ends, Config({}))]), begin_and_interrupt):
+            pass
+    process = engine.slots[0].process
+    assert process is not None
+    process.join(30)
+    assert not process.is_alive()
+
+
+def begin_and_interrupt(job: Job) -> None:
+    time.sleep(3)
+    raise KeyboardInterrupt

@@ -59,6 +59,7 @@ def test_install_adds_two_files_and_uninstall_restores_the_tree(checkout: Path) 
 
 
 def test_forks_without_src_or_with_names_in_capitals(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")  # run-mmrec looks for it before it starts a checkout
     capitals = {"utils/configurator.py": "folder = 'src/configs'\nname = config_dict['model'].upper()\n"}
     main = {"main.py": "import os, sys\nopen('seen.txt', 'w').write(' '.join([os.getcwd(), sys.path[0], *sys.argv]))\n"}
     flat = write_fork(tmp_path / "flat", main, source=".").resolve()
