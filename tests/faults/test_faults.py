@@ -48,7 +48,7 @@ def attempt(case: Case, number: int, world: Path, folder: Path, rng, capsys) -> 
     copy_world(world, folder)
     os.chdir(folder)
     spoilt = spoil_world(case, folder, rng)
-    before = digests(folder)
+    before, children = digests(folder), set(psutil.Process().children())  # such as a fork server of other tests
     memory, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(SECONDS)
@@ -77,7 +77,7 @@ def attempt(case: Case, number: int, world: Path, folder: Path, rng, capsys) -> 
         *([f"changed {', '.join(changed[:3])}"] if changed else []),
         *([f"left {', '.join(new[:3])}"] if new else []),
         *(["was taken"] if case.must_fail and not code else []),
-        *([f"children {left}"] if (left := psutil.Process().children()) else []),
+        *([f"children {left}"] if (left := set(psutil.Process().children()) - children) else []),
     ]
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
     if grown > MEGABYTES:
