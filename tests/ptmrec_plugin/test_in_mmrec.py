@@ -101,7 +101,8 @@ def test_install_run_uninstall(checkout: Path) -> None:
     for base in ("mmrec:FREEDOM", "mmrec:BM3", "VBPR"):  # theirs, and this project's
         settings.write_text(re.sub(r"(?m)^base:.*\n", f"base: {base}\n", settings.read_text()))
         assert "Test: recall@5" in run_mmrec(checkout, "PTMRec")
-        newest = find_runs(checkout / "src/log/ptmrec/runs", "baby")[-1]
+        runs = find_runs(checkout / "src/log/ptmrec/runs", "baby")
+        newest = [run for run in runs if run.info["model"] == "PTMRec"][-1]
         assert f"base: {base}\n" in (newest.path / "config.yaml").read_text() and newest.info["status"] == "finished"
         assert {line["phase"] for line in newest.epochs()} == {"stage1", "stage2"}
 
