@@ -30,11 +30,25 @@ def add_run_arguments(parser: argparse.ArgumentParser, keys: str = KEYS, **optio
         keys: what the help says of `key=value`.
         options: of `--run`, as in `add_argument`; by default one run is required.
     """
-    root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
     parser.add_argument("--run", **{"required": True, "metavar": "RUN", "help": RUN, **options})
-    parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"where runs lie; default: {root}")
+    add_runs_root(parser)
     add_plugin_arguments(parser)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=keys)
+
+
+def add_runs_root(parser: argparse.ArgumentParser) -> None:
+    """Declare `--runs`."""
+    root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
+    parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"where runs lie; default: {root}")
+
+
+def no_finished_run(dataset: str, n_runs: int, root: Path) -> DataError:
+    """The error where none of the runs on a dataset has finished."""
+    known = sorted(path.name for path in root.glob("*") if path.is_dir() and path.name != "searches")
+    return DataError(
+        f"no finished run on {dataset!r} among {n_runs} runs under {root}. Datasets with runs there: "
+        f"{', '.join(known) or 'none'}. Run a model first, or name another folder with --runs."
+    )
 
 
 def open_named_run(args: argparse.Namespace) -> FinishedRun:

@@ -43,7 +43,7 @@ def _tested(
 ) -> tuple[set[str], list[str]]:
     """The marked metrics of one ranking, a family of comparisons of its own, and notes."""
     notes: list[str] = []
-    models = [_user_values(runs, ranking, list(orders), notes) for runs in rows]
+    models = [user_values(runs, list(orders), notes) for runs in rows]
     p_values, n_comparisons = best_against_others(models, orders)
     if not p_values:
         return set(), [*notes, "Significance was not tested: no best and other were evaluated on the same users."]
@@ -59,9 +59,9 @@ def _tested(
     return marked, notes
 
 
-def _user_values(
-    runs: Sequence[RunRecord], ranking: str, metrics: Sequence[str], notes: list[str]
-) -> UserValues | None:
+def user_values(runs: Sequence[RunRecord], metrics: Sequence[str], notes: list[str]) -> UserValues | None:
+    """Values of `metrics`, of one ranking, of each user over the runs; None, with a note, if they cannot be read."""
+    ranking = metrics[0].rpartition("/")[0]
     users = f"{ranking}/users" if ranking else "users"
     try:
         arrays = [run.per_user([users, *metrics]) for run in runs]

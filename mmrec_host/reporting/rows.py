@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,15 @@ class Row:
     label: str
     runs: list[RunRecord]
     others: list[RunRecord]
+
+
+def by_protocol(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """The finished runs of each protocol, in order of its first; only these compare."""
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if run.info["status"] == "finished":
+            groups.setdefault(json.dumps(run.info["protocol"], sort_keys=True), []).append(run)
+    return list(groups.values())
 
 
 def rows_of(runs: Sequence[RunRecord]) -> list[Row]:

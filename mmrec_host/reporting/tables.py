@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from ..runs.record import RunRecord
 from .cells import Cell, Column, Table
 from .marks import significantly_best
 from .notes import notes_on
-from .rows import Row, rows_of
+from .rows import Row, by_protocol, rows_of
 
 DEFAULT_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 USUAL = {"recall", "ndcg", "precision", "map"}  # what the key `metrics` has where nobody asks for others
@@ -38,11 +37,8 @@ def results_table(runs: Sequence[RunRecord], metrics: Sequence[str] | None = Non
         ConfigError: no run has a metric of that name.
     """
     finished = [run for run in runs if run.info["status"] == "finished"]
-    by_protocol: dict[str, list[RunRecord]] = {}
-    for run in finished:
-        by_protocol.setdefault(json.dumps(run.info["protocol"], sort_keys=True), []).append(run)
     names = _chosen_metrics(finished, metrics) if finished else []
-    tables = [_table(group, names) for group in by_protocol.values()]
+    tables = [_table(group, names) for group in by_protocol(finished)]
     unfinished = Counter(run.info["status"] for run in runs if run.info["status"] != "finished")
     if tables and unfinished:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(unfinished.items()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from mmrec_host.errors import DataError, UserError
 from mmrec_host.evaluation.significance import UserValues, paired_test
 from mmrec_host.progress_bar import progress_bar
 from mmrec_host.reporting.cells import DAGGER, Cell, Column, Table
-from mmrec_host.reporting.rows import Row, rows_of
+from mmrec_host.reporting.rows import Row, by_protocol, rows_of
 from mmrec_host.runs.finished_run import open_run
 from mmrec_host.runs.record import RunRecord
 
@@ -46,11 +45,7 @@ def beyond_accuracy(
     """
     for name in metrics:
         LIST_METRICS.get(name)
-    by_protocol: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        if run.info["status"] == "finished":
-            by_protocol.setdefault(json.dumps(run.info["protocol"], sort_keys=True), []).append(run)
-    return [_table(rows_of(group), metrics, ks, category_field, replaced) for group in by_protocol.values()]
+    return [_table(rows_of(group), metrics, ks, category_field, replaced) for group in by_protocol(runs)]
 
 
 def _table(rows: list[Row], metrics: Sequence[str], ks: Sequence[int], field: str | None, replaced: Any) -> Table:

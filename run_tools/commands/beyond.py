@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from mmrec_host.cli.plugins import add_plugin_arguments, load_plugins
-from mmrec_host.cli.run_argument import KEYS, machine_keys
-from mmrec_host.config_layers import folders, read_layer, require_dataset_name
-from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.cli.run_argument import KEYS, add_runs_root, machine_keys, no_finished_run
+from mmrec_host.config_layers import require_dataset_name
+from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
 from mmrec_host.outputs import require_output
 from mmrec_host.printable import say
@@ -31,7 +31,6 @@ class BeyondCommand:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
-        root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
         parser.epilog = EXAMPLES
         parser.add_argument("-d", "--dataset", required=True, metavar="NAME", help="whose runs")
         parser.add_argument(
@@ -42,7 +41,7 @@ class BeyondCommand:
             "--category-field", metavar="KEY", help="key of items.jsonl; default: category, categories, genres or genre"
         )
         parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-        parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"default: {root}")
+        add_runs_root(parser)
         parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
         parser.add_argument("--force", action="store_true", help="replace the file that --output names")
         add_plugin_arguments(parser)
@@ -67,10 +66,7 @@ class BeyondCommand:
         runs = find_runs(args.runs, args.dataset)
         tables = beyond_accuracy(runs, metrics, ks, args.category_field, **machine_keys(args))
         if not tables:
-            raise DataError(
-                f"no finished run on {args.dataset!r} among {len(runs)} runs under {args.runs}. Run a model first, or "
-                "name another folder with --runs."
-            )
+            raise no_finished_run(args.dataset, len(runs), args.runs)
         text = "\n\n".join(render(table, args.format) for table in tables)
         if args.output is None:
             say(text)

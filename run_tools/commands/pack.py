@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmrec_host.cli.run_argument import RUN, find_run
-from mmrec_host.config_layers import folders, read_layer
+from mmrec_host.cli.run_argument import RUN, add_runs_root, find_run
 from mmrec_host.outputs import require_output
 from mmrec_host.printable import say
 
@@ -24,11 +23,6 @@ Every file is checked against its digest; nothing in a pack is run.
 """
 
 
-def _add_runs(parser: argparse.ArgumentParser) -> None:
-    root = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
-    parser.add_argument("--runs", type=Path, default=root, metavar="PATH", help=f"where runs lie; default: {root}")
-
-
 class PackCommand:
     """Write a finished run to one file."""
 
@@ -40,7 +34,7 @@ class PackCommand:
         parser.add_argument("--run", required=True, metavar="RUN", help=RUN)
         parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="such as run.zip")
         parser.add_argument("--force", action="store_true", help="replace the file that --output names")
-        _add_runs(parser)
+        add_runs_root(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Pack, and say where."""
@@ -61,7 +55,7 @@ class UnpackCommand:
         """Add the arguments."""
         parser.epilog = TO_UNPACK
         parser.add_argument("pack", type=Path, metavar="FILE", help="what `ptmrec pack` wrote")
-        _add_runs(parser)
+        add_runs_root(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Unpack, and say where."""

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from mmrec_host.cli.plugins import load_plugins
-from mmrec_host.cli.run_argument import RUN, add_run_arguments, find_run, machine_keys
+from mmrec_host.cli.run_argument import RUN, add_run_arguments, find_run, machine_keys, no_finished_run
 from mmrec_host.config_layers import require_dataset_name
-from mmrec_host.errors import ConfigError, DataError
+from mmrec_host.errors import ConfigError
 from mmrec_host.files import write_whole
 from mmrec_host.outputs import PAGE_MARK, require_output
 from mmrec_host.printable import say
@@ -72,10 +72,7 @@ class ShowCommand:
 
         runs = find_runs(args.runs, args.dataset)
         if not (page := write_leaderboard(args.dataset, runs)):
-            raise DataError(
-                f"no finished run on {args.dataset!r} among {len(runs)} runs under {args.runs}. Run a model first, or "
-                "name another folder with --runs."
-            )
+            raise no_finished_run(args.dataset, len(runs), args.runs)
         return page
 
     def _of_runs(self, args: argparse.Namespace, folders: list[Path]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrec_host.errors import DataError
-from mmrec_host.evaluation.significance import UserValues, holm, two_sided_test
+from mmrec_host.evaluation.significance import holm, two_sided_test
 from mmrec_host.reporting.cells import DAGGER, Cell, Column, Table
+from mmrec_host.reporting.marks import user_values
 from mmrec_host.reporting.rows import Row
 
 from ..page.blocks import Block, Paragraph
@@ -23,7 +23,8 @@ def differences(rows: Sequence[Row], metric: str) -> list[Block]:
     Tests are those of the results table, two-sided, adjusted by Holm's method over all pairs.
     """
     rows = rows[:MOST]
-    values = [_values(row, metric) for row in rows]
+    unread: list[str] = []
+    values = [user_values(row.runs, [metric], unread) for row in rows]
     pairs = {}
     for i, a in enumerate(values):
         for j, b in enumerate(values[:i]):
@@ -31,7 +32,10 @@ def differences(rows: Sequence[Row], metric: str) -> list[Block]:
                 test = two_sided_test(a.values[metric], b.values[metric])
                 pairs[i, j] = max(test.t_test, test.wilcoxon), float((a.values[metric] - b.values[metric]).mean())
     if not pairs:
-        return [Paragraph("No two rows were evaluated on the same users, so none are compared.")]
+        return [
+            *map(Paragraph, unread),
+            Paragraph("No two rows were evaluated on the same users, so none are compared."),
+        ]
     adjusted = dict(zip(pairs, holm([p for p, _ in pairs.values()]), strict=True))
 
     def cell(i: int, j: int) -> Cell:
@@ -49,14 +53,5 @@ def differences(rows: Sequence[Row], metric: str) -> list[Block]:
         f"{DAGGER}: p < {ALPHA} in both a paired t-test and a Wilcoxon signed-rank test over {users:,} users with "
         f"their means over seeds, two-sided, by Holm's method over {len(pairs)} pairs."
     ]
+    notes += unread
     return [Table(f"{metric}, the row less the column, which is named by its number.", columns, lines, notes)]
-
-
-def _values(row: Row, metric: str) -> UserValues | None:
-    ranking = metric.rpartition("/")[0]
-    users = f"{ranking}/users" if ranking else "users"
-    try:
-        arrays = [run.per_user([users, metric]) for run in row.runs]
-    except DataError:
-        return None
-    return UserValues.over_seeds([{"users": each[users], metric: each[metric]} for each in arrays], [metric])

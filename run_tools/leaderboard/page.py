@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec_host.reporting.cells import Cell, Column, Table
-from mmrec_host.reporting.rows import Row, rows_of
+from mmrec_host.reporting.rows import Row, by_protocol, rows_of
 from mmrec_host.reporting.tables import results_table
 from mmrec_host.reporting.values import title
 from mmrec_host.runs.record import RunRecord
@@ -32,16 +31,13 @@ def write_leaderboard(dataset: str, runs: Sequence[RunRecord]) -> str:
     Args:
         runs: of the dataset.
     """
-    by_protocol: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        if run.info["status"] == "finished":
-            by_protocol.setdefault(json.dumps(run.info["protocol"], sort_keys=True), []).append(run)
-    if not by_protocol:
+    groups = by_protocol(runs)
+    if not groups:
         return ""
     tables = results_table(runs)
     with tempfile.TemporaryDirectory() as temporary:
         folder, blocks = Path(temporary), []
-        for number, (group, table) in enumerate(zip(by_protocol.values(), tables, strict=True), 1):
+        for number, (group, table) in enumerate(zip(groups, tables, strict=True), 1):
             of = f", protocol {number}" if len(tables) > 1 else ""
             blocks += _protocol(rows_of(group), table, folder, of, number)
         return as_html(f"Runs on {dataset}", blocks, folder, f"ptmrec show -d {dataset}")

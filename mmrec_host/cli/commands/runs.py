@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from ...config_layers import folders, read_layer, require_dataset_name
+from ...config_layers import require_dataset_name
 from ...errors import DataError
 from ...printable import say
+from ..run_argument import add_runs_root
 
 
 class RunsCommand:
@@ -19,9 +19,8 @@ class RunsCommand:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
-        default = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
         parser.add_argument("-d", "--dataset", metavar="NAME", help="of this dataset; default: of all")
-        parser.add_argument("--runs", type=Path, default=default, metavar="PATH", help=f"default: {default}")
+        add_runs_root(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Print two lines a run, what came out and where it lies; `DataError` if there is none."""

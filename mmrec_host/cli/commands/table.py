@@ -6,12 +6,13 @@ import argparse
 import logging
 from pathlib import Path
 
-from ...config_layers import folders, read_layer, require_dataset_name
-from ...errors import ConfigError, DataError
+from ...config_layers import require_dataset_name
+from ...errors import ConfigError
 from ...files import write_whole
 from ...outputs import require_output
 from ...printable import say
 from ...reporting import FORMATS
+from ..run_argument import add_runs_root, no_finished_run
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,9 @@ class TableCommand:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments."""
-        default = Path(read_layer(folders()[-1] / "overall.yaml").values["run_path"])
         parser.add_argument("-d", "--dataset", required=True, metavar="NAME", help="whose runs")
         parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-        parser.add_argument("--runs", type=Path, default=default, metavar="PATH", help=f"default: {default}")
+        add_runs_root(parser)
         parser.add_argument("--metrics", type=_names, metavar="NAMES", help="such as recall@20,ndcg@20")
         parser.add_argument("--cost", action="store_true", help="also parameters, time, memory and what tuning cost")
         parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of printing")
@@ -56,11 +56,7 @@ class TableCommand:
         runs = find_runs(args.runs, args.dataset)
         tables = results_table(runs, args.metrics)
         if not tables:
-            known = sorted(path.name for path in args.runs.glob("*") if path.is_dir() and path.name != "searches")
-            raise DataError(
-                f"no finished run on {args.dataset!r} among {len(runs)} runs under {args.runs}. Datasets with runs "
-                f"there: {', '.join(known) or 'none'}. Run a model first, or name another folder with --runs."
-            )
+            raise no_finished_run(args.dataset, len(runs), args.runs)
         to_terminal = False if args.output else None
         text = "\n\n".join(render(table, args.format, args.cost, to_terminal) for table in tables)
         if args.plot is not None:
